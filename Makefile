@@ -1,0 +1,64 @@
+# Everything a newcomer needs: `make demo` and `make test`. Needs Python 3.11+ and make; sets the rest up itself.
+PYTHON ?= python3
+UV := .tools/bin/uv
+BIN := .venv/bin
+MEMBERS := proto server enclave clients bank_sdk
+PROTOS := $(wildcard proto/xinyidai/v1/*.proto)
+SOURCES := $(MEMBERS) tests
+
+.PHONY: setup demo up test check bench fault fuzz protos protos-check lock clean
+
+setup: .venv/ready
+
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check 'uv>=0.11,<1'
+
+# The lock names no download host, so that it works behind any mirror: versions and hashes come from it, the address from
+# the machine's own configuration.
+.venv/ready: .tools/bin/uv uv.lock pyproject.toml $(MEMBERS:%=%/pyproject.toml)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) export --quiet --frozen --no-emit-workspace --output-file .venv/requirements.txt > /dev/null
+	VIRTUAL_ENV=.venv $(UV) pip sync --quiet --require-hashes .venv/requirements.txt
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
+	touch $@
+
+demo: setup            ## The main job end to end, on synthetic data
+	$(BIN)/python -m clients.demo
+
+up: setup              ## The whole system in the foreground, with a ready bank, enterprise and city
+	$(BIN)/xyd-dev up var/up
+
+test: check            ## Lint, types, import rules and the whole suite
+	$(BIN)/python -m pytest
+
+check: setup protos-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/lint-imports
+	$(UV) lock --check --quiet
+
+bench: setup           ## Benchmarks, always beside a rival or a plaintext twin in the same run
+	$(BIN)/python tests/load/bench.py
+
+fault: setup           ## The long campaign of killing the enclave
+	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/integration/test_enclave_kill.py --timeout 3600
+
+fuzz: setup            ## The long campaign of malformed input
+	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/fuzz --timeout 3600
+
+protos: setup          ## Regenerate the stubs after editing a .proto
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto --grpc_python_out=proto $(PROTOS)
+
+protos-check: setup
+	mkdir -p .venv/stubs
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=.venv/stubs --pyi_out=.venv/stubs --grpc_python_out=.venv/stubs $(PROTOS)
+	for f in .venv/stubs/xinyidai/v1/*; do cmp "$$f" "proto/xinyidai/v1/$$(basename $$f)" || exit 1; done
+
+lock: .tools/bin/uv    ## Resolve anew after editing a pyproject.toml
+	$(UV) lock
+	sed -E -i 's#https://[^/"]+/simple#https://index.invalid/simple#; s#https://[^/"]+/packages/[0-9a-f/]+/#https://index.invalid/files/#' uv.lock
+
+clean:
+	rm -rf .venv .tools var

@@ -1,0 +1,37 @@
+"""The catalogue: which categories, record fields, features and cells there are. Data first, with one loader."""
+
+from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature
+from xinyidai.catalogue.loader import builtin_catalogue, load_catalogue, parse_catalogue
+from xinyidai.catalogue.model import (
+    Catalogue,
+    Category,
+    Cell,
+    CellKind,
+    Direction,
+    Feature,
+    FeatureKind,
+    Field,
+    Layout,
+    Rule,
+    Text,
+)
+
+__all__ = [
+    "Catalogue",
+    "CatalogueError",
+    "Category",
+    "Cell",
+    "CellKind",
+    "Direction",
+    "Feature",
+    "FeatureKind",
+    "Field",
+    "Layout",
+    "Rule",
+    "Text",
+    "UnknownCategory",
+    "UnknownFeature",
+    "builtin_catalogue",
+    "load_catalogue",
+    "parse_catalogue",
+]

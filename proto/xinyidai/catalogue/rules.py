@@ -1,0 +1,118 @@
+"""The rules a catalogue must keep: those of every file, and those of the profile it names."""
+
+import re
+from typing import Final
+
+from xinyidai.catalogue.errors import CatalogueError
+from xinyidai.catalogue.model import MAX_CELLS, Catalogue, Category, Feature, FeatureKind, Field
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_EVIDENCE: Final = re.compile(r"[SRP](\+[SRP])*")
+FIELD_TYPES: Final = ("str", "int", "dec", "date", "datetime", "enum", "bool", "yyyymm")
+_NUMERIC: Final = ("int", "dec")
+_SENSITIVITIES: Final = ("S1", "S2", "S3", "S4")
+_SHARING: Final = ("collect", "interface", "verify", "compute")
+_PERSONAL: Final = re.compile(
+    r"(person|legal_rep|natural|resident)_?(id|name|phone|address)|id_card|id_number|mobile|phone|home_address"
+)
+"""Field names that would identify a natural person."""
+_PLAN_CATEGORIES: Final = ("social_insurance", "housing_fund", "water_usage", "electricity_usage", "gas_usage")
+
+
+def check_name(where: str, name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise CatalogueError(where, "a code is 1 to 64 characters of a-z, 0-9 and _, beginning with a letter")
+    return name
+
+
+def check_catalogue(catalogue: Catalogue, profile: str | None) -> None:
+    """Raises `CatalogueError` at the first broken rule."""
+    check_name("catalogue.code", catalogue.code.replace("-", "_"))
+    if not re.fullmatch(r"[0-9A-Za-z.-]{1,32}", catalogue.version):
+        raise CatalogueError("catalogue.version", "is 1 to 32 letters, digits, dots and hyphens")
+    _distinct("categories", [c.code for c in catalogue.categories])
+    _distinct("features", [f.code for f in catalogue.features])
+    known = {c.code for c in catalogue.categories}
+    _check_fields("common_fields", catalogue.common_fields)
+    for category in catalogue.categories:
+        _check_category(category)
+        for feature in category.features:
+            _check_feature(category, feature, known)
+    if not catalogue.features:
+        raise CatalogueError("catalogue", "has no feature")
+    if catalogue.layout.size > MAX_CELLS:
+        raise CatalogueError("catalogue", f"has {catalogue.layout.size} cells; all cells together fit {MAX_CELLS}")
+    if profile == "xinyidai-21":
+        _check_the_21(catalogue)
+    elif profile is not None:
+        raise CatalogueError("catalogue.profile", "is unknown; known: xinyidai-21")
+
+
+def _check_the_21(catalogue: Catalogue) -> None:
+    codes = [c.code for c in catalogue.categories]
+    if len(codes) != 21:
+        raise CatalogueError("categories", f"the profile has exactly 21 categories, here are {len(codes)}")
+    for code in _PLAN_CATEGORIES:
+        if code not in codes:
+            raise CatalogueError("categories", f"the city's plan names {code}")
+    for feature in catalogue.features:
+        if feature.kind is FeatureKind.CONTINUOUS and not 7 <= len(feature.edges) <= 15:
+            raise CatalogueError(feature.code, "a continuous feature has 7 to 15 policy edges")
+
+
+def _distinct(where: str, codes: list[str]) -> None:
+    seen: set[str] = set()
+    for code in codes:
+        if code in seen:
+            raise CatalogueError(where, f"{code} occurs twice")
+        seen.add(code)
+
+
+def _check_fields(where: str, fields: tuple[Field, ...]) -> None:
+    _distinct(where, [f.name for f in fields])
+    for field in fields:
+        place = f"{where}.{field.name}"
+        if field.type not in FIELD_TYPES:
+            raise CatalogueError(place, "type is one of " + ", ".join(FIELD_TYPES))
+        if field.type in _NUMERIC and field.unit is None:
+            raise CatalogueError(place, "a number needs a unit")
+        if (field.type == "enum") != bool(field.values):
+            raise CatalogueError(place, "an enum lists its values, and nothing else does")
+        if not _EVIDENCE.fullmatch(field.evidence):
+            raise CatalogueError(place, "evidence is S, R or P")
+        if _PERSONAL.search(field.name):
+            raise CatalogueError(place, "identifies a natural person; such fields are not taken")
+
+
+def _check_category(category: Category) -> None:
+    where = category.code
+    if not category.holders:
+        raise CatalogueError(where, "needs at least one holder")
+    if category.sensitivity not in _SENSITIVITIES:
+        raise CatalogueError(where, "sensitivity is one of " + ", ".join(_SENSITIVITIES))
+    if category.sharing not in _SHARING:
+        raise CatalogueError(where, "sharing is one of " + ", ".join(_SHARING))
+    if not _EVIDENCE.fullmatch(category.evidence):
+        raise CatalogueError(where, "evidence is S, R or P")
+    if category.attests_coverage and not category.hits_only:
+        raise CatalogueError(where, "only a table of hits attests coverage")
+    _check_fields(where, category.fields)
+
+
+def _check_feature(category: Category, feature: Feature, known: set[str]) -> None:
+    where = feature.code
+    for values, what in ((feature.edges, "edges"), (feature.grid, "grid")):
+        if any(a >= b for a, b in zip(values, values[1:], strict=False)):
+            raise CatalogueError(f"{where}.{what}", "must rise strictly")
+    if not feature.grid:
+        raise CatalogueError(f"{where}.grid", "needs at least one edge")
+    for values, what in ((feature.edges, "edges"), (feature.anchored, "anchored")):
+        if not set(values) <= set(feature.grid):
+            raise CatalogueError(f"{where}.{what}", "must all stand on the grid")
+    _distinct(f"{where}.sources", list(feature.sources))
+    if not set(feature.sources) <= known:
+        raise CatalogueError(f"{where}.sources", "names a category this catalogue lacks")
+    if not _EVIDENCE.fullmatch(feature.evidence):
+        raise CatalogueError(where, "evidence is S, R or P")
+    if feature.field is not None and feature.field not in {f.name for f in category.fields if f.type in _NUMERIC}:
+        raise CatalogueError(f"{where}.field", "names no numeric field of its category")

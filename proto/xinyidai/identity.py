@@ -1,0 +1,157 @@
+"""Who a certificate speaks for, and whether an authority we trust said so.
+
+An identity stands in a URI of the subject alternative name: urn:xinyidai:<role>:<name>. Each role has a trust anchor of
+its own, so that the authority of one role (say, the platform's) can never vouch for another (a bank, an enterprise).
+"""
+
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+
+from xinyidai.reasons import Reason
+from xinyidai.signing import Claims, DocumentError, DocumentMalformed, VerifyingKey, read_header
+
+_PREFIX: Final = "urn:xinyidai:"
+_MAX_CHAIN: Final = 3
+_MAX_CERTIFICATE_BYTES: Final = 8 * 1024
+
+
+class Role(StrEnum):
+    BANK = "bank"
+    ENTERPRISE = "enterprise"
+    ENCLAVE = "enclave"
+    SERVER = "server"
+
+
+class CertificateInvalid(DocumentError):
+    """One type for every failure of a certificate: chain, role, time. The detail goes to the log of the checker only."""
+
+    reason = Reason.CERTIFICATE_INVALID
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    role: Role
+    name: str
+
+    @property
+    def uri(self) -> str:
+        return f"{_PREFIX}{self.role}:{self.name}"
+
+
+def thumbprint(certificate: x509.Certificate) -> str:
+    """x5t#S256 (RFC 8705): base64url of the SHA-256 of the DER form, without padding."""
+    return urlsafe_b64encode(certificate.fingerprint(hashes.SHA256())).rstrip(b"=").decode()
+
+
+def identity_of(certificate: x509.Certificate) -> Identity:
+    """The one identity a certificate names. Checks no signature. Raises `CertificateInvalid`."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = [u for u in names.get_values_for_type(x509.UniformResourceIdentifier) if u.startswith(_PREFIX)]
+        (uri,) = uris
+        role, name = uri.removeprefix(_PREFIX).split(":")
+        return Identity(Role(role), name)
+    except (x509.ExtensionNotFound, ValueError) as error:
+        raise CertificateInvalid("the certificate names no single identity of this service") from error
+
+
+def load_chain(raw_pem: bytes) -> tuple[x509.Certificate, ...]:
+    """PEM certificates, leaf first. Raises `CertificateInvalid`."""
+    if len(raw_pem) > _MAX_CHAIN * _MAX_CERTIFICATE_BYTES:
+        raise CertificateInvalid("the certificate chain is too long")
+    try:
+        return tuple(x509.load_pem_x509_certificates(raw_pem))
+    except ValueError as error:
+        raise CertificateInvalid("not a PEM certificate chain") from error
+
+
+class TrustAnchor:
+    """The root certificates that may vouch for one role."""
+
+    def __init__(self, role: Role, roots: Sequence[x509.Certificate]) -> None:
+        self.role = role
+        self.roots = tuple(roots)
+
+    @classmethod
+    def from_pem(cls, role: Role, raw: bytes) -> "TrustAnchor":
+        return cls(role, load_chain(raw))
+
+    def verify(self, chain: Sequence[x509.Certificate], at: datetime | None = None) -> Identity:
+        """The identity of chain[0], after checking signatures, dates, CA flags, key usage and role up to a root.
+
+        `at`: aware UTC, default now. Raises `CertificateInvalid`. Not guaranteed: revocation; a certificate is
+        withdrawn by removing its holder's registration.
+        """
+        when = at or datetime.now(UTC)
+        if not 1 <= len(chain) <= _MAX_CHAIN:
+            raise CertificateInvalid("send 1 to 3 certificates, leaf first")
+        try:
+            self._check_links(chain, when)
+        except (InvalidSignature, x509.ExtensionNotFound, ValueError, TypeError) as error:
+            raise CertificateInvalid("the certificate is not vouched for by this service's authority") from error
+        identity = identity_of(chain[0])
+        if identity.role is not self.role:
+            raise CertificateInvalid(f"the certificate is not one of a {self.role}")
+        return identity
+
+    def _check_links(self, chain: Sequence[x509.Certificate], when: datetime) -> None:
+        root = self._root_of(chain[-1])
+        links = list(chain) if chain[-1] == root else [*chain, root]
+        for depth, (child, issuer) in enumerate(zip(links, links[1:], strict=False)):
+            child.verify_directly_issued_by(issuer)
+            basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+            usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
+            if not basic.ca or not usage.key_cert_sign:
+                raise ValueError("issuer is no authority")
+            if basic.path_length is not None and basic.path_length < depth:
+                raise ValueError("path too long")
+        for certificate in links:
+            if not certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc:
+                raise ValueError("out of its time")
+        leaf_usage = chain[0].extensions.get_extension_for_class(x509.KeyUsage).value
+        leaf_basic = chain[0].extensions.get_extension_for_class(x509.BasicConstraints).value
+        if not leaf_usage.digital_signature or leaf_basic.ca:
+            raise ValueError("leaf may not sign documents")
+
+    def _root_of(self, last: x509.Certificate) -> x509.Certificate:
+        for root in self.roots:
+            if last == root or last.issuer == root.subject:
+                return root
+        raise ValueError("no root")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SignedByCertificate:
+    """A verified document together with who signed it."""
+
+    claims: Claims
+    identity: Identity
+    thumbprint: str
+    """x5t#S256 of the signing certificate."""
+    certificate: x509.Certificate
+
+
+def verify_with_chain(raw: str, typ: str, anchor: TrustAnchor, at: datetime | None = None) -> SignedByCertificate:
+    """Verify a document that carries its signer's certificates in x5c. Raises `DocumentError`."""
+    chain = _header_chain(read_header(raw))
+    identity = anchor.verify(chain, at)
+    claims = VerifyingKey.of_certificate(chain[0]).verify(raw, typ)
+    return SignedByCertificate(claims, identity, thumbprint(chain[0]), chain[0])
+
+
+def _header_chain(header: dict[str, Any]) -> tuple[x509.Certificate, ...]:
+    encoded = header.get("x5c")
+    if not isinstance(encoded, list) or not 1 <= len(encoded) <= _MAX_CHAIN:
+        raise DocumentMalformed("the x5c header must hold 1 to 3 certificates, leaf first")
+    try:
+        return tuple(x509.load_der_x509_certificate(b64decode(c, validate=True)) for c in encoded)
+    except (ValueError, TypeError) as error:
+        raise DocumentMalformed("the x5c header holds something else than certificates") from error

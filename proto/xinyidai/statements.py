@@ -1,0 +1,107 @@
+"""What an enterprise signs besides authorizations: the registration of its key, statements that change something, and
+the access token by which it reads its own usage. Each has a type of its own, so none passes for another."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from xinyidai.identifiers import IdentifierError, Uscc, parse_uscc
+from xinyidai.requests import Stamp, parse_stamp
+from xinyidai.signing import Claims, DocumentMalformed, SigningKey
+
+KEY_REGISTRATION_TYPE: Final = "key-registration+jwt"
+STATEMENT_TYPE: Final = "statement+jwt"
+ACCESS_TYPE: Final = "access+jwt"
+MAX_BUDGET_CENTIBITS: Final = 100_000
+
+
+class Action(StrEnum):
+    REVOKE = "revoke"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SET_BUDGET = "set_budget"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    stamp: Stamp
+    enterprise: Uscc
+    action: Action
+    authorization: str | None = None
+    """Hex digest of the authorization to revoke, pause or resume."""
+    bank: str | None = None
+    """set_budget: the bank whose budget is set; None: the budget over all banks."""
+    centibits: int | None = None
+    """set_budget: the new budget, 0..100000 hundredths of a bit."""
+
+    def sign(self, key: SigningKey) -> str:
+        members: dict[str, Any] = {**self.stamp.claims(), "sub": self.enterprise, "action": str(self.action)}
+        optional = {"authorization": self.authorization, "client_id": self.bank, "centibits": self.centibits}
+        members.update({name: value for name, value in optional.items() if value is not None})
+        return key.sign(members, STATEMENT_TYPE)
+
+
+def parse_statement(claims: Claims) -> Statement:
+    """Raises `DocumentMalformed`."""
+    claims.only(*Stamp.MEMBERS, "sub", "action", "authorization", "client_id", "centibits")
+    try:
+        action = Action(claims.text("action"))
+    except ValueError as error:
+        raise DocumentMalformed("action is revoke, pause, resume or set_budget") from error
+    setting = action is Action.SET_BUDGET
+    if setting == ("authorization" in claims.members) or setting != ("centibits" in claims.members):
+        raise DocumentMalformed("name an authorization to change its state, or centibits to set a budget")
+    if "client_id" in claims.members and not setting:
+        raise DocumentMalformed("client_id belongs to set_budget")
+    return Statement(
+        stamp=parse_stamp(claims),
+        enterprise=_subject(claims),
+        action=action,
+        authorization=claims.optional_text("authorization", most=64),
+        bank=claims.optional_text("client_id", most=63),
+        centibits=claims.integer("centibits", 0, MAX_BUDGET_CENTIBITS) if setting else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Proof that the holder of the enterprise's key asks to read the enterprise's own usage, now."""
+
+    stamp: Stamp
+    enterprise: Uscc
+
+    def sign(self, key: SigningKey) -> str:
+        return key.sign({**self.stamp.claims(), "sub": self.enterprise}, ACCESS_TYPE)
+
+
+def parse_access(claims: Claims) -> Access:
+    """Raises `DocumentMalformed`."""
+    claims.only(*Stamp.MEMBERS, "sub")
+    return Access(parse_stamp(claims), _subject(claims))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRegistration:
+    """Signed by the key being registered; the registrar's certificate in x5c binds that key to the USCC."""
+
+    stamp: Stamp
+    enterprise: Uscc
+
+    def sign(self, key: SigningKey) -> str:
+        return key.sign({**self.stamp.claims(), "sub": self.enterprise}, KEY_REGISTRATION_TYPE, with_chain=True)
+
+
+def parse_key_registration(claims: Claims) -> KeyRegistration:
+    """Raises `DocumentMalformed`."""
+    claims.only(*Stamp.MEMBERS, "sub")
+    return KeyRegistration(parse_stamp(claims), _subject(claims))
+
+
+def _subject(claims: Claims) -> Uscc:
+    try:
+        enterprise = parse_uscc(claims.text("sub"))
+    except IdentifierError as error:
+        raise DocumentMalformed(str(error)) from error
+    if claims.text("iss") != enterprise:
+        raise DocumentMalformed("issuer and subject must be the same enterprise")
+    return enterprise

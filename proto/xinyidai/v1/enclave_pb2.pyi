@@ -1,0 +1,96 @@
+from xinyidai.v1 import assessment_pb2 as _assessment_pb2
+from xinyidai.v1 import authorization_pb2 as _authorization_pb2
+from xinyidai.v1 import catalogue_pb2 as _catalogue_pb2
+from xinyidai.v1 import model_pb2 as _model_pb2
+from xinyidai.v1 import receipt_pb2 as _receipt_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("enclave_id", "catalogue", "catalogue_digest", "snapshot_id", "as_of", "enterprises", "receipt_certificate")
+    ENCLAVE_ID_FIELD_NUMBER: _ClassVar[int]
+    CATALOGUE_FIELD_NUMBER: _ClassVar[int]
+    CATALOGUE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    ENTERPRISES_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    enclave_id: str
+    catalogue: str
+    catalogue_digest: bytes
+    snapshot_id: str
+    as_of: str
+    enterprises: int
+    receipt_certificate: str
+    def __init__(self, enclave_id: _Optional[str] = ..., catalogue: _Optional[str] = ..., catalogue_digest: _Optional[bytes] = ..., snapshot_id: _Optional[str] = ..., as_of: _Optional[str] = ..., enterprises: _Optional[int] = ..., receipt_certificate: _Optional[str] = ...) -> None: ...
+
+class RegisterKeyRequest(_message.Message):
+    __slots__ = ("registration",)
+    REGISTRATION_FIELD_NUMBER: _ClassVar[int]
+    registration: str
+    def __init__(self, registration: _Optional[str] = ...) -> None: ...
+
+class RegisterKeyResponse(_message.Message):
+    __slots__ = ("enterprise", "key_thumbprint")
+    ENTERPRISE_FIELD_NUMBER: _ClassVar[int]
+    KEY_THUMBPRINT_FIELD_NUMBER: _ClassVar[int]
+    enterprise: str
+    key_thumbprint: str
+    def __init__(self, enterprise: _Optional[str] = ..., key_thumbprint: _Optional[str] = ...) -> None: ...
+
+class SubmitAuthorizationRequest(_message.Message):
+    __slots__ = ("authorization",)
+    AUTHORIZATION_FIELD_NUMBER: _ClassVar[int]
+    authorization: str
+    def __init__(self, authorization: _Optional[str] = ...) -> None: ...
+
+class SubmitAuthorizationResponse(_message.Message):
+    __slots__ = ("digest", "state")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    digest: str
+    state: _authorization_pb2.AuthorizationState
+    def __init__(self, digest: _Optional[str] = ..., state: _Optional[_Union[_authorization_pb2.AuthorizationState, str]] = ...) -> None: ...
+
+class SubmitStatementRequest(_message.Message):
+    __slots__ = ("statement",)
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    statement: str
+    def __init__(self, statement: _Optional[str] = ...) -> None: ...
+
+class SubmitStatementResponse(_message.Message):
+    __slots__ = ("state",)
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    state: _authorization_pb2.AuthorizationState
+    def __init__(self, state: _Optional[_Union[_authorization_pb2.AuthorizationState, str]] = ...) -> None: ...
+
+class GetUsageRequest(_message.Message):
+    __slots__ = ("access", "page_size", "page_token")
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    access: str
+    page_size: int
+    page_token: str
+    def __init__(self, access: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class GetUsageResponse(_message.Message):
+    __slots__ = ("usages", "budgets", "authorizations", "next_page_token")
+    USAGES_FIELD_NUMBER: _ClassVar[int]
+    BUDGETS_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    usages: _containers.RepeatedCompositeFieldContainer[_receipt_pb2.Usage]
+    budgets: _containers.RepeatedCompositeFieldContainer[_receipt_pb2.Budget]
+    authorizations: _containers.RepeatedCompositeFieldContainer[_authorization_pb2.AuthorizationEntry]
+    next_page_token: str
+    def __init__(self, usages: _Optional[_Iterable[_Union[_receipt_pb2.Usage, _Mapping]]] = ..., budgets: _Optional[_Iterable[_Union[_receipt_pb2.Budget, _Mapping]]] = ..., authorizations: _Optional[_Iterable[_Union[_authorization_pb2.AuthorizationEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
