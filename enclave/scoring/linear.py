@@ -1,19 +1,19 @@
 """One-coefficient scoring: R = x*W + u*P + (flood on coefficient 0, e2), switched to q0, of which c0[0] and c1 leave.
 
 x(X) = sum over active cells j of -X^(N-j) (+1 for j = 0), so the constant coefficient of w*x is the sum of the active
-cells' points. Only c0[0] of the first component is ever computed: it is two inner products over the integers. The second
-component is computed in full by the exact transform. Steps, bounds and the proof of the cap: docs/protocol.md.
+cells' points. Only c0[0] of the first component is ever computed: it is two inner products over the integers. The
+second component is computed in full by the exact transform. Steps, bounds and the proof of the cap: docs/protocol.md.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from xinyidai.framing import AnswerCiphertext, Residues
+from xinyidai.parameters import ParameterSet
 
 from enclave.scoring.masking import Mask
 from enclave.scoring.transform import Integers, Spectrum, backward, forward, limb_spectra, recombine
-from xinyidai.framing import AnswerCiphertext, Residues
-from xinyidai.parameters import ParameterSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,4 +100,5 @@ def _second(model: PreparedModel, x: Integers, mask: Mask) -> Residues:
     modulo_q0, modulo_q1 = recombine(parameters, limbs)
     modulo_q1 = (modulo_q1 + mask.error) % q1
     centred = np.where(modulo_q1 > q1 // 2, modulo_q1 - q1, modulo_q1) % q0
-    return ((modulo_q0 + mask.error - centred) % q0 * pow(q1, -1, q0) % q0).astype(np.uint64)
+    switched: Residues = ((modulo_q0 + mask.error - centred) % q0 * pow(q1, -1, q0) % q0).astype(np.uint64)
+    return switched

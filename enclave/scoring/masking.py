@@ -1,7 +1,7 @@
 """The fresh mask of an answer, derived so that it can be repeated after a crash and chosen by nobody.
 
-The key of a mask is an HMAC over everything that makes an answer what it is, the active cells included: two answers share
-a mask only if they are the same answer. Three labelled streams (u, e2, flood) come from it.
+The key of a mask is an HMAC over everything that makes an answer what it is, the active cells included: two answers
+share a mask only if they are the same answer. Three labelled streams (u, e2, flood) come from it.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ from typing import Final
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from numpy.typing import NDArray
-
 from xinyidai.parameters import ParameterSet
 
 _LABEL: Final = b"mask/v1"
@@ -55,7 +54,7 @@ class MaskFields:
         return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 
-def mask_key(epoch_key: bytes | bytearray | memoryview, fields: MaskFields) -> bytes:
+def mask_key(epoch_key: bytes, fields: MaskFields) -> bytes:
     """32 bytes: HMAC-SHA-256 of the fields under the enclave's epoch key (32 bytes)."""
     return hmac.new(epoch_key, fields.encode(), hashlib.sha256).digest()
 
@@ -103,6 +102,6 @@ def _ternary(stream: _Stream, degree: int) -> NDArray[np.int64]:
 def _centred_binomial(stream: _Stream, degree: int, eta: int) -> NDArray[np.int64]:
     words = np.frombuffer(stream.take(8 * degree), "<u8")
     coins = np.uint64((1 << eta) - 1)
-    heads = np.bitwise_count(words & coins).astype(np.int64)
-    tails = np.bitwise_count((words >> np.uint64(32)) & coins).astype(np.int64)
+    heads: NDArray[np.int64] = np.bitwise_count(words & coins).astype(np.int64)
+    tails: NDArray[np.int64] = np.bitwise_count((words >> np.uint64(32)) & coins).astype(np.int64)
     return heads - tails

@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
 from xinyidai.framing import Residues
 from xinyidai.parameters import ParameterSet
 
@@ -31,7 +30,8 @@ _LIMB_BITS: Final = ((15, 15), (20, 20, 20))
 
 @cache
 def _twist(degree: int) -> Spectrum:
-    return np.exp(1j * np.pi * np.arange(degree // 2) / degree)
+    twist: Spectrum = np.exp(1j * np.pi * np.arange(degree // 2) / degree)
+    return twist
 
 
 def forward(polynomials: NDArray[np.float64]) -> Spectrum:
@@ -44,7 +44,8 @@ def forward(polynomials: NDArray[np.float64]) -> Spectrum:
 def backward(spectra: Spectrum) -> Integers:
     """Inverse of `forward`, rounded to integers: shape (k, N/2) to (k, N)."""
     folded = np.fft.ifft(spectra, axis=1) * np.conj(_twist(2 * spectra.shape[1]))
-    return np.rint(np.concatenate([folded.real, folded.imag], axis=1)).astype(np.int64)
+    rounded: Integers = np.rint(np.concatenate([folded.real, folded.imag], axis=1)).astype(np.int64)
+    return rounded
 
 
 def limb_spectra(parameters: ParameterSet, component: Residues) -> Spectrum:

@@ -1,1 +1,1 @@
-"""The contract between the parties of Xinyidai: what goes over the wire, and what is signed. Imports nothing of ours."""
+"""The contract between the parties of Xinyidai: what goes over the wire, what is signed. Imports nothing of ours."""

@@ -1,5 +1,5 @@
-"""The authorization: a JWS of type `authz+jwt` that an enterprise signs with its own key. The signed part never changes;
-its state (active, paused, revoked, expired, use count) is kept outside it, by the enclave.
+"""The authorization: a JWS of type `authz+jwt` that an enterprise signs with its own key. The signed part never
+changes; its state (active, paused, revoked, expired, use count) is kept outside it, by the enclave.
 
 Members: RFC 7519 claims, `cnf` with x5t#S256 (RFC 8705), and one object of `authorization_details` (RFC 9396).
 """
@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from xinyidai.identifiers import BankId, EnclaveId, IdentifierError, Uscc, parse_bank_id, parse_enclave_id, parse_uscc
+from xinyidai.identifiers import (
+    BankId,
+    EnclaveId,
+    IdentifierError,
+    Uscc,
+    parse_bank_id,
+    parse_enclave_id,
+    parse_uscc,
+)
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.signing import Claims, DocumentMalformed, SigningKey, VerifyingKey, read_unverified
 

@@ -1,7 +1,8 @@
 """Our own wire format for ciphertexts: fixed lengths, a version byte, every residue checked below its prime.
 
 The library's own bytes never travel: its releases refuse each other's headers, its compression makes lengths depend on
-content, and its loaders were killed by hostile input before. A frame has no length field, so nothing can be over-declared:
+content, and its loaders were killed by hostile input before. A frame has no length field, so nothing can be
+over-declared:
 
     offset 0  3 bytes  b"XYD"
     offset 3  1 byte   format version (1)

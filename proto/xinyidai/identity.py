@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, Final
 
 from cryptography import x509
@@ -31,7 +32,7 @@ class Role(StrEnum):
 
 
 class CertificateInvalid(DocumentError):
-    """One type for every failure of a certificate: chain, role, time. The detail goes to the log of the checker only."""
+    """One type for every failure of a certificate: chain, role, time. The detail is for the checker's log only."""
 
     reason = Reason.CERTIFICATE_INVALID
 
@@ -105,7 +106,7 @@ class TrustAnchor:
     def _check_links(self, chain: Sequence[x509.Certificate], when: datetime) -> None:
         root = self._root_of(chain[-1])
         links = list(chain) if chain[-1] == root else [*chain, root]
-        for depth, (child, issuer) in enumerate(zip(links, links[1:], strict=False)):
+        for depth, (child, issuer) in enumerate(pairwise(links)):
             child.verify_directly_issued_by(issuer)
             basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
             usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value

@@ -41,8 +41,8 @@ def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
             "The bank sees no record; it gets "
             + ("one score for each category" if by_category else "one total score")
             + (f", off by up to {precision} points either way." if precision else "."),
-            f"Even if the bank cheats, it learns at most {_number(each)} bits an assessment and {_number(total)} bits in "
-            f"all: at most {-(-total // 100)} yes/no facts of its own choosing.",
+            f"Even if the bank cheats, it learns at most {_number(each)} bits an assessment and {_number(total)} bits "
+            f"in all: at most {-(-total // 100)} yes/no facts of its own choosing.",
             "You may pause or revoke this at any time, with immediate effect, and you see every use.",
         ]
     )

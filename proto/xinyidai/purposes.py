@@ -38,7 +38,16 @@ PURPOSES = MappingProxyType(
         p.code: p
         for p in (
             Purpose("loan_origination", 1, "贷前审批", "loan origination", 31, 10, 0, needs_term=False),
-            Purpose("post_loan_monitoring", 1, "贷后管理", "post-loan monitoring", 5 * 366, 60, 28, needs_term=True),
+            Purpose(
+                "post_loan_monitoring",
+                1,
+                "贷后管理",
+                "post-loan monitoring",
+                5 * 366,
+                60,
+                28,
+                needs_term=True,
+            ),
         )
     }
 )

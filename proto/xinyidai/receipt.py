@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from xinyidai.authorization import Disclosure
-from xinyidai.identifiers import BankId, EnclaveId, IdentifierError, Uscc, parse_bank_id, parse_enclave_id, parse_uscc
+from xinyidai.identifiers import (
+    BankId,
+    EnclaveId,
+    IdentifierError,
+    Uscc,
+    parse_bank_id,
+    parse_enclave_id,
+    parse_uscc,
+)
 from xinyidai.signing import Claims, DocumentMalformed, SigningKey
 
 RECEIPT_TYPE: Final = "receipt+jwt"

@@ -1,5 +1,5 @@
-"""What a bank signs: the registration of a model, and requests for assessments. Both carry the bank's certificate (x5c),
-so the enclave checks by itself who asks, and the platform cannot ask in a bank's name."""
+"""What a bank signs: the registration of a model, and requests for assessments. Both carry the bank's certificate
+(x5c), so the enclave checks by itself who asks, and the platform cannot ask in a bank's name."""
 
 import hashlib
 from dataclasses import dataclass
@@ -52,7 +52,13 @@ def parse_stamp(claims: Claims) -> Stamp:
         audience = tuple(parse_enclave_id(a) for a in claims.texts("aud", most=8))
     except IdentifierError as error:
         raise DocumentMalformed(str(error)) from error
-    stamp = Stamp(claims.text("iss"), audience, claims.text("jti", most=64), claims.instant("iat"), claims.instant("exp"))
+    stamp = Stamp(
+        claims.text("iss"),
+        audience,
+        claims.text("jti", most=64),
+        claims.instant("iat"),
+        claims.instant("exp"),
+    )
     if len(stamp.nonce) < 16:
         raise DocumentMalformed("member jti must have at least 16 characters")
     if not 0 < stamp.expires_at - stamp.issued_at <= MAX_LIFETIME_SECONDS:
@@ -92,7 +98,14 @@ def parse_registration(claims: Claims) -> ModelRegistration:
 def model_id(parameter_set: str, catalogue_digest: str, weights: bytes, zero: bytes, bank: BankId) -> str:
     """Hex SHA-256 over length-prefixed parameter set, catalogue, W, P and bank."""
     digest = hashlib.sha256()
-    for field in (b"model/v1", parameter_set.encode(), catalogue_digest.encode(), weights, zero, bank.encode()):
+    for field in (
+        b"model/v1",
+        parameter_set.encode(),
+        catalogue_digest.encode(),
+        weights,
+        zero,
+        bank.encode(),
+    ):
         digest.update(len(field).to_bytes(4, "big") + field)
     return digest.hexdigest()
 

@@ -1,8 +1,8 @@
 """The one module that touches `tenseal.sealapi`.
 
-It makes keys, makes seeded ciphertexts and expands seeds, through the library; bytes in the library's format never leave
-this module and never come from the network. The evaluation (enclave/scoring) and the decryption of one coefficient work
-on residues; the tests hold both against the library's own Evaluator and Decryptor.
+It makes keys, makes seeded ciphertexts and expands seeds, through the library; bytes in the library's format never
+leave this module and never come from the network. The evaluation (enclave/scoring) and the decryption of one
+coefficient work on residues; the tests hold both against the library's own Evaluator and Decryptor.
 
 The library saves and loads by file path; an anonymous memory file stands in for one, so nothing reaches a disk.
 """

@@ -148,9 +148,7 @@ class SigningKey:
     def to_encrypted_pem(self, passphrase: bytes) -> bytes:
         """PKCS #8 under the library's best available encryption. The passphrase must not be empty."""
         protection = serialization.BestAvailableEncryption(passphrase)
-        return self._private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
-        )
+        return self._private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
 
     def certificate_request(self, builder: x509.CertificateSigningRequestBuilder) -> x509.CertificateSigningRequest:
         """Sign a PKCS #10 request: the standard proof of possession towards a certificate authority."""
@@ -181,7 +179,10 @@ def read_header(raw: str) -> dict[str, Any]:
 
 
 def read_unverified(raw: str) -> "Claims":
-    """Claims of a document nobody has verified: to find the key to verify with, or to show. Raises `DocumentMalformed`."""
+    """Claims of a document nobody has verified: to find the key to verify with, or to show.
+
+    Raises `DocumentMalformed`.
+    """
     read_header(raw)
     return Claims(_strict_json(_decode_part(raw, 1)))
 

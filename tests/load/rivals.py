@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import tenseal as ts
-
-from enclave.scoring.linear import evaluate, prepare
-from enclave.scoring.masking import MaskFields, expand_mask, mask_key
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.framing import encode_answer
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.seal import SecretKey, expand
+
+from enclave.scoring.linear import evaluate, prepare
+from enclave.scoring.masking import MaskFields, expand_mask, mask_key
 
 ROOT = Path(__file__).parents[2]
 FEATURES = len(builtin_catalogue().features)
@@ -69,7 +69,7 @@ def paillier(rounds: int = 15) -> dict[str, float]:
     """`phe` in an environment of its own, thrown away afterwards."""
     uv = [str(ROOT / ".tools/bin/uv"), "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable]
     script = [*uv, "--with", "phe==1.5.0", "python", str(Path(__file__).with_name("paillier.py"))]
-    done = subprocess.run([*script, str(FEATURES), str(rounds)], check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([*script, str(FEATURES), str(rounds)], check=True, capture_output=True, text=True)
     values: dict[str, float] = json.loads(done.stdout)
     return values
 

@@ -44,9 +44,18 @@ def _read_yaml(raw: bytes) -> Any:
         for event in yaml.parse(text, Loader=_Loader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-                raise CatalogueError(f"line {event.start_mark.line + 1}", "nested too deep, or an alias; write it out")
+                raise CatalogueError(
+                    f"line {getattr(event.start_mark, 'line', 0) + 1}", "nested too deep, or an alias; write it out"
+                )
         return yaml.load(text, Loader=_Loader)  # noqa: S506 (a subclass of the safe loader)
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError, AttributeError, TypeError) as error:
+    except (
+        yaml.YAMLError,
+        UnicodeDecodeError,
+        ValueError,
+        RecursionError,
+        AttributeError,
+        TypeError,
+    ) as error:
         if isinstance(error, CatalogueError):
             raise
         raise CatalogueError("file", "not YAML or JSON in UTF-8") from error

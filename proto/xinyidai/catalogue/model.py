@@ -136,7 +136,7 @@ class Category:
     sensitivity: str
     sharing: str
     hits_only: bool
-    """The table holds only the hits (penalties, listings); a firm without rows is clean only if coverage is attested."""
+    """The table holds only the hits (penalties, listings): no rows mean a clean firm only if coverage is attested."""
     attests_coverage: bool
     evidence: str
     fields: tuple[Field, ...]

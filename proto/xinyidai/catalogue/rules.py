@@ -1,6 +1,7 @@
 """The rules a catalogue must keep: those of every file, and those of the profile it names."""
 
 import re
+from itertools import pairwise
 from typing import Final
 
 from xinyidai.catalogue.errors import CatalogueError
@@ -16,7 +17,13 @@ _PERSONAL: Final = re.compile(
     r"(person|legal_rep|natural|resident)_?(id|name|phone|address)|id_card|id_number|mobile|phone|home_address"
 )
 """Field names that would identify a natural person."""
-_PLAN_CATEGORIES: Final = ("social_insurance", "housing_fund", "water_usage", "electricity_usage", "gas_usage")
+_PLAN_CATEGORIES: Final = (
+    "social_insurance",
+    "housing_fund",
+    "water_usage",
+    "electricity_usage",
+    "gas_usage",
+)
 
 
 def check_name(where: str, name: str) -> str:
@@ -102,7 +109,7 @@ def _check_category(category: Category) -> None:
 def _check_feature(category: Category, feature: Feature, known: set[str]) -> None:
     where = feature.code
     for values, what in ((feature.edges, "edges"), (feature.grid, "grid")):
-        if any(a >= b for a, b in zip(values, values[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(values)):
             raise CatalogueError(f"{where}.{what}", "must rise strictly")
     if not feature.grid:
         raise CatalogueError(f"{where}.grid", "needs at least one edge")

@@ -1,0 +1,210 @@
+"""The enclave's composition root and its commands: `load` a snapshot, `serve`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from xinyidai.catalogue import Catalogue, CatalogueError, builtin_catalogue, load_catalogue
+from xinyidai.identifiers import parse_enclave_id
+from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
+from xinyidai.signing import DocumentError, SigningKey
+from xinyidai.v1 import enclave_pb2_grpc
+
+from enclave.authority.epochs import current_epoch, rotate_epoch
+from enclave.authority.models import model_frames
+from enclave.authority.store import Store
+from enclave.authority.trust import Trust
+from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose
+from enclave.hardening import harden, leave_network
+from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.rpc.servicer import EnclaveServicer
+from enclave.scoring.evaluator import Evaluator
+from enclave.scoring.pool import WorkerPool
+from enclave.service import EnclaveService
+from enclave.settings import EnclaveSettings, load_settings
+
+_MAX_RECEIVE: Final = 256 * 1024
+_STOP_SECONDS: Final = 5
+Frames = Callable[[str], Awaitable[tuple[bytes, bytes]]]
+log = structlog.get_logger("enclave.app")
+
+
+def configure_logging() -> None:
+    """JSON lines on standard error. Nothing about an enterprise is ever logged, only assessment ids."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def catalogue_of(settings: EnclaveSettings) -> Catalogue:
+    return builtin_catalogue() if settings.catalogue == "builtin" else load_catalogue(Path(settings.catalogue))
+
+
+def build_trust(settings: EnclaveSettings) -> Trust:
+    """Read keys and anchors. Raises `EnclaveEnvironmentError` for loose permissions, `DocumentError` for bad files."""
+    refuse_loose(settings.receipt_key)
+    chain = load_chain(settings.receipt_certificate.read_bytes())
+    identity = identity_of(chain[0])
+    if (identity.role, identity.name) != (Role.ENCLAVE, settings.enclave_id):
+        raise EnclaveEnvironmentError("the receipt certificate names another enclave")
+    return Trust(
+        enclave_id=parse_enclave_id(settings.enclave_id),
+        banks=TrustAnchor.from_pem(Role.BANK, settings.banks_ca.read_bytes()),
+        registrar=TrustAnchor.from_pem(Role.ENTERPRISE, settings.registrar_ca.read_bytes()),
+        catalogue=catalogue_of(settings),
+        receipt_key=SigningKey.from_pem(settings.receipt_key.read_bytes(), chain=chain),
+        budget_bank_centibits=100 * settings.budget_bank_bits,
+        budget_total_centibits=100 * settings.budget_total_bits,
+    )
+
+
+async def build_enclave(
+    settings: EnclaveSettings,
+    *,
+    environment: Environment | None = None,
+    build_evaluator: Callable[[Frames], Evaluator] | None = None,
+) -> EnclaveService:
+    """Put the enclave together. The environment and the evaluator are arguments, so that a confidential VM, or a
+    benchmark's plaintext twin, can stand in."""
+    environment = environment or SoftwareEnvironment(settings.sealing_key)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_loose(settings.data_dir)
+    trust = build_trust(settings)
+    store = Store(settings.data_dir / "authority.sqlite")
+
+    async def frames(model_id: str) -> tuple[bytes, bytes]:
+        return await store.run(model_frames, model_id)
+
+    evaluator = build_evaluator(frames) if build_evaluator else WorkerPool(settings.workers, frames)
+    return EnclaveService(
+        trust,
+        store,
+        SnapshotStore(settings.data_dir / "snapshots", trust.catalogue),
+        environment,
+        evaluator,
+        await store.run(current_epoch, environment),
+        (settings.answer_deadline_ms / 1000, settings.answer_deadline_per_item_ms / 1000),
+    )
+
+
+def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tuple[grpc.aio.Server, Any, str]:
+    """The server, its health service and the address it is bound to."""
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", _MAX_RECEIVE)])
+    enclave_pb2_grpc.add_EnclaveServiceServicer_to_server(EnclaveServicer(service), server)  # type: ignore[no-untyped-call]
+    probe = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    if settings.listen.startswith("unix:"):
+        path = Path(settings.listen.removeprefix("unix:"))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_loose(path.parent)
+        path.unlink(missing_ok=True)
+        server.add_insecure_port(settings.listen)
+        return server, probe, settings.listen
+    refuse_loose(settings.tls_key)
+    credentials = grpc.ssl_server_credentials(
+        [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
+        root_certificates=settings.platform_ca.read_bytes(),
+        require_client_auth=True,
+    )
+    port = server.add_secure_port(settings.listen, credentials)
+    return server, probe, f"{settings.listen.rsplit(':', 1)[0]}:{port}"
+
+
+async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames], Evaluator] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    service = await build_enclave(settings, build_evaluator=build_evaluator)
+    server, probe, address = build_grpc_server(settings, service)
+    await server.start()
+    await probe.set("", health_pb2.HealthCheckResponse.SERVING)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    print(f"ready enclave {address}", flush=True)
+    await stopping.wait()
+    await server.stop(_STOP_SECONDS)
+    await service.close()
+
+
+def protect(settings: EnclaveSettings) -> None:
+    """Before any thread and any secret."""
+    harden()
+    on_socket = settings.listen.startswith("unix:")
+    isolated = leave_network(settings.isolate_network) if on_socket else False
+    log.info("hardened", core_dumps=False, network_isolated=isolated)
+
+
+def _load(settings: EnclaveSettings, records: Path, as_of: date) -> None:
+    from enclave.features.build import build_snapshot
+
+    catalogue = catalogue_of(settings)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    report = build_snapshot(records, catalogue, SnapshotStore(settings.data_dir / "snapshots", catalogue), as_of)
+    print(report.text())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="xyd-enclave", description="数据域内的评估服务 / The enclave of the data domain"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("serve", "启动服务 / serve"),
+        ("load", "载入记录并生成特征快照 / load records and build a snapshot"),
+        ("rotate-epoch", "更换掩码密钥 / destroy the mask key and make a new one"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, required=True)
+        if name == "load":
+            command.add_argument("--records", type=Path, required=True)
+            command.add_argument("--as-of", type=date.fromisoformat, required=True)
+    chosen = parser.parse_args(arguments)
+    configure_logging()
+    try:
+        settings = load_settings(chosen.config)
+        _run(chosen, settings)
+    except (
+        EnclaveEnvironmentError,
+        SnapshotError,
+        DocumentError,
+        CatalogueError,
+        OSError,
+        ValueError,
+    ) as error:
+        sys.exit(f"xyd-enclave: {error}")
+
+
+def _run(chosen: Any, settings: EnclaveSettings) -> None:
+    os.umask(0o077)
+    if chosen.command == "serve":
+        protect(settings)
+        asyncio.run(serve(settings))
+    elif chosen.command == "load":
+        _load(settings, chosen.records, chosen.as_of)
+    else:
+        store = Store(settings.data_dir / "authority.sqlite")
+        environment = SoftwareEnvironment(settings.sealing_key)
+        epoch = asyncio.run(store.run(rotate_epoch, environment))
+        print(f"新的掩码密钥 {epoch} 自下次启动起生效,请重启服务 / epoch {epoch}: restart the enclave to use it")
+        store.close()
+
+
+if __name__ == "__main__":
+    main()

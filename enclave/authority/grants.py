@@ -1,0 +1,196 @@
+"""Authorizations and statements of enterprises, and their reading of their own usage."""
+
+import sqlite3
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from xinyidai.authorization import (
+    Authorization,
+    authorization_digest,
+    read_unverified_authorization,
+    verify_authorization,
+)
+from xinyidai.catalogue import UnknownCategory
+from xinyidai.identity import verify_with_chain
+from xinyidai.notice import notice_hash
+from xinyidai.purposes import check_purpose
+from xinyidai.reasons import Reason
+from xinyidai.requests import MAX_SKEW_SECONDS
+from xinyidai.signing import VerifyingKey, read_unverified
+from xinyidai.statements import (
+    ACCESS_TYPE,
+    KEY_REGISTRATION_TYPE,
+    STATEMENT_TYPE,
+    Action,
+    Statement,
+    parse_access,
+    parse_key_registration,
+    parse_statement,
+)
+
+from enclave.authority.store import transaction
+from enclave.authority.trust import Trust, pin_key, pinned_key, spend_nonce
+from enclave.errors import Refused
+
+EXPIRED: Final = "expired"
+_STATE_REASONS: Final = {
+    "revoked": (Reason.AUTHORIZATION_REVOKED, "the enterprise revoked this authorization; ask for a new one"),
+    "paused": (Reason.AUTHORIZATION_PAUSED, "the enterprise paused this authorization; ask it to resume"),
+    EXPIRED: (Reason.AUTHORIZATION_EXPIRED, "this authorization has expired; ask for a new one"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GrantState:
+    digest: str
+    state: str
+    """active, paused, revoked or expired."""
+
+
+@lru_cache(maxsize=65_536)
+def _parsed(token: str) -> Authorization:
+    """Only ever called on tokens that were verified before they were stored."""
+    return read_unverified_authorization(token)
+
+
+def register_key(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> tuple[str, str]:
+    """Pin an enterprise's key on the registrar's word and the key's own signature. Returns (USCC, thumbprint)."""
+    signed = verify_with_chain(raw, KEY_REGISTRATION_TYPE, trust.registrar)
+    registration = parse_key_registration(signed.claims)
+    trust.check_stamp(registration.stamp, now)
+    if registration.enterprise != signed.identity.name:
+        raise Refused(Reason.CERTIFICATE_INVALID, "the certificate names another enterprise")
+    key = VerifyingKey.of_certificate(signed.certificate)
+    with transaction(connection, "register enterprise key"):
+        spend_nonce(connection, key.thumbprint, registration.stamp, now)
+        pin_key(connection, registration.enterprise, key, now)
+    return registration.enterprise, key.thumbprint
+
+
+def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState:
+    """Check an authorization against everything it may not exceed, and keep it. Submitting it again is harmless."""
+    untrusted = read_unverified_authorization(raw)
+    authorization = verify_authorization(raw, pinned_key(connection, untrusted.enterprise))
+    _check_grant(trust, authorization, now)
+    digest = authorization_digest(raw)
+    with transaction(connection, "submit authorization"):
+        connection.execute(
+            "INSERT INTO authorization VALUES (?, ?, ?, ?, ?, 'active', ?, ?) ON CONFLICT DO NOTHING",
+            (
+                digest, raw, authorization.enterprise, authorization.authorization_id, authorization.bank,
+                authorization.expires_at, now,
+            ),
+        )  # fmt: skip
+        row = connection.execute("SELECT state FROM authorization WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            raise Refused(Reason.AUTHORIZATION_EXISTS, "this jti was used for another authorization; choose a new one")
+    return GrantState(digest, _state(row[0], authorization.expires_at, now))
+
+
+def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
+    catalogue = trust.catalogue
+    if trust.enclave_id not in authorization.enclaves:
+        raise Refused(Reason.AUDIENCE_MISMATCH, "the authorization is for another enclave; name this one in aud")
+    if authorization.issued_at > now + MAX_SKEW_SECONDS:
+        raise Refused(Reason.DOCUMENT_EXPIRED, "the authorization is dated in the future; check your clock")
+    if authorization.expires_at <= now:
+        raise Refused(*_STATE_REASONS[EXPIRED])
+    if (authorization.catalogue, authorization.catalogue_digest) != (catalogue.reference, catalogue.digest):
+        raise Refused(Reason.CATALOGUE_UNKNOWN, f"grant against the catalogue in force, {catalogue.reference}")
+    order = {category.code: category for category in catalogue.categories}
+    try:
+        chosen = [catalogue.category(code) for code in authorization.categories]
+    except UnknownCategory as error:
+        raise Refused(Reason.CATEGORY_UNKNOWN, "the authorization names a category the catalogue lacks") from error
+    if any(not category.features for category in chosen):
+        raise Refused(Reason.CATEGORY_UNKNOWN, "a category without features cannot be granted")
+    if [c.code for c in chosen] != [code for code in order if code in authorization.categories]:
+        raise Refused(Reason.DOCUMENT_MALFORMED, "categories must stand in the order of the catalogue")
+    check_purpose(
+        authorization.purpose,
+        authorization.purpose_version,
+        not_before=authorization.not_before,
+        expires_at=authorization.expires_at,
+        max_assessments=authorization.max_assessments,
+        term_end=authorization.term_end,
+    )
+    if authorization.notice_hash != notice_hash(authorization, catalogue):
+        raise Refused(Reason.NOTICE_MISMATCH, "the notice that was shown is not the notice of these terms")
+
+
+def submit_statement(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState | None:
+    """Carry out an enterprise's signed statement. When this returns, it holds for every later charge.
+
+    Returns the authorization's new state, or None for a budget.
+    """
+    enterprise = read_unverified(raw).text("sub")
+    key = pinned_key(connection, enterprise)
+    statement = parse_statement(key.verify(raw, STATEMENT_TYPE))
+    trust.check_stamp(statement.stamp, now)
+    with transaction(connection, f"statement: {statement.action}"):
+        spend_nonce(connection, key.thumbprint, statement.stamp, now)
+        if statement.action is Action.SET_BUDGET:
+            connection.execute(
+                "INSERT INTO budget VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET centibits = excluded.centibits",
+                (statement.enterprise, statement.bank or "", statement.centibits),
+            )
+            return None
+        return _change_state(connection, statement, now)
+
+
+def _change_state(connection: sqlite3.Connection, statement: Statement, now: int) -> GrantState:
+    row = connection.execute(
+        "SELECT state, expires_at FROM authorization WHERE digest = ? AND enterprise = ?",
+        (statement.authorization, statement.enterprise),
+    ).fetchone()
+    if row is None or statement.authorization is None:
+        raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no such authorization")
+    state, expires_at = row
+    wanted = {Action.REVOKE: "revoked", Action.PAUSE: "paused", Action.RESUME: "active"}[statement.action]
+    if state == "revoked" and wanted != "revoked":
+        raise Refused(*_STATE_REASONS["revoked"])
+    connection.execute("UPDATE authorization SET state = ? WHERE digest = ?", (wanted, statement.authorization))
+    return GrantState(statement.authorization, _state(wanted, expires_at, now))
+
+
+def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> str:
+    """The enterprise that asks to read its own usage; the token is spent."""
+    key = pinned_key(connection, read_unverified(raw).text("sub"))
+    access = parse_access(key.verify(raw, ACCESS_TYPE))
+    trust.check_stamp(access.stamp, now)
+    with transaction(connection, "spend access token"):
+        spend_nonce(connection, key.thumbprint, access.stamp, now)
+    return access.enterprise
+
+
+def usable_grant(connection: sqlite3.Connection, digest: str, now: int) -> Authorization:
+    """The authorization, if it may be used at this moment. Raises `Refused`. Call inside the charging transaction."""
+    row = connection.execute(
+        "SELECT token, state, expires_at FROM authorization WHERE digest = ?", (digest,)
+    ).fetchone()
+    if row is None:
+        raise Refused(Reason.AUTHORIZATION_UNKNOWN, "no such authorization here; the enterprise must submit it first")
+    token, stored, expires_at = row
+    state = _state(stored, expires_at, now)
+    if state in _STATE_REASONS:
+        raise Refused(*_STATE_REASONS[state])
+    authorization = _parsed(token)
+    if now < authorization.not_before:
+        raise Refused(Reason.AUTHORIZATION_NOT_YET_VALID, "this authorization is not valid yet")
+    return authorization
+
+
+def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[tuple[str, str, int]]:
+    """(token, state, assessments made) of every authorization of an enterprise, newest first, at most 500."""
+    rows = connection.execute(
+        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
+        " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
+        (enterprise,),
+    ).fetchall()
+    return [(token, _state(state, expires_at, now), uses) for token, state, expires_at, uses in rows]
+
+
+def _state(stored: str, expires_at: int, now: int) -> str:
+    """Revoked stays revoked; anything else ends when its time does."""
+    return stored if stored == "revoked" or now < expires_at else EXPIRED

@@ -1,0 +1,110 @@
+"""The authority's database: SQLite, write-ahead log, every commit synced to disk before anything is answered."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from enclave.environment import EnclaveEnvironmentError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SCHEMA_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE enterprise_key (
+    enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL,
+    quarantined INTEGER NOT NULL, registered_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE spent_nonce (
+    signer TEXT NOT NULL, nonce TEXT NOT NULL, keep_until INTEGER NOT NULL, PRIMARY KEY (signer, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spent_nonce_by_time ON spent_nonce (keep_until);
+CREATE TABLE authorization (
+    digest TEXT PRIMARY KEY, token TEXT NOT NULL, enterprise TEXT NOT NULL, authorization_id TEXT NOT NULL,
+    bank TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'revoked')),
+    expires_at INTEGER NOT NULL, submitted_at INTEGER NOT NULL, UNIQUE (enterprise, authorization_id)
+) STRICT;
+CREATE TABLE model (
+    model_id TEXT PRIMARY KEY, bank TEXT NOT NULL, parameter_set TEXT NOT NULL, catalogue_digest TEXT NOT NULL,
+    weights BLOB NOT NULL, zero BLOB NOT NULL, registered_at INTEGER NOT NULL, receipt TEXT NOT NULL
+) STRICT;
+CREATE TABLE seed (bank TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (bank, digest)) STRICT, WITHOUT ROWID;
+CREATE TABLE budget (
+    enterprise TEXT NOT NULL, bank TEXT NOT NULL, centibits INTEGER NOT NULL CHECK (centibits >= 0),
+    PRIMARY KEY (enterprise, bank)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE epoch (epoch INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE assessment (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, assessment_id TEXT NOT NULL UNIQUE, enterprise TEXT NOT NULL,
+    bank TEXT NOT NULL, authorization TEXT NOT NULL REFERENCES authorization (digest),
+    model_id TEXT NOT NULL REFERENCES model (model_id), disclosure TEXT NOT NULL, precision_points INTEGER NOT NULL,
+    purpose TEXT NOT NULL, centibits INTEGER NOT NULL CHECK (centibits > 0), charged_at INTEGER NOT NULL,
+    snapshot TEXT NOT NULL, epoch INTEGER NOT NULL, request TEXT NOT NULL, receipt TEXT,
+    repeats INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX assessment_by_question
+    ON assessment (authorization, model_id, disclosure, precision_points, sequence);
+CREATE INDEX assessment_by_enterprise ON assessment (enterprise, bank, charged_at);
+CREATE TABLE answer (
+    assessment_id TEXT NOT NULL REFERENCES assessment (assessment_id), category TEXT NOT NULL, frame BLOB NOT NULL,
+    PRIMARY KEY (assessment_id, category)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, name: str) -> Iterator[None]:
+    """A named write transaction: all of it is on disk when the block ends, or none of it happened.
+
+    `name` says in a stack trace or profile which change of state this is.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException as error:
+        connection.execute("ROLLBACK")
+        error.add_note(f"rolled back: {name}")
+        raise
+    connection.execute("COMMIT")
+
+
+class Store:
+    """One connection, used by one thread: calls queue up, and each sees the committed state of the one before."""
+
+    def __init__(self, path: Path) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authority")
+        self._connection: sqlite3.Connection = self._executor.submit(_open, path).result()
+
+    async def run(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: work(self._connection, *args, **kwargs))
+
+    def close(self) -> None:
+        self._executor.submit(self._connection.close).result()
+        self._executor.shutdown()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=10)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        with transaction(connection, "create schema"):
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    elif version != SCHEMA_VERSION:
+        connection.close()
+        raise EnclaveEnvironmentError(f"the database has schema {version}, this release knows {SCHEMA_VERSION}")
+    return connection

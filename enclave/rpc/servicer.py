@@ -1,0 +1,199 @@
+"""EnclaveService over gRPC. Thin: parse, call the service, translate its errors by one table."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import grpc
+import structlog
+from cryptography.hazmat.primitives.serialization import Encoding
+from xinyidai.framing import FrameError
+from xinyidai.reasons import Reason
+from xinyidai.signing import DocumentError
+from xinyidai.status import WireError
+from xinyidai.v1 import (
+    assessment_pb2,
+    authorization_pb2,
+    catalogue_pb2,
+    enclave_pb2,
+    enclave_pb2_grpc,
+    model_pb2,
+    receipt_pb2,
+)
+
+from enclave.authority.grants import GrantState
+from enclave.authority.ledger import Stored
+from enclave.errors import Refused
+from enclave.service import EnclaveService
+
+_IN_FLIGHT: Final = 4
+_OUTCOMES_A_MESSAGE: Final = 16
+_STATES: Final = {
+    "active": authorization_pb2.AUTHORIZATION_STATE_ACTIVE,
+    "paused": authorization_pb2.AUTHORIZATION_STATE_PAUSED,
+    "revoked": authorization_pb2.AUTHORIZATION_STATE_REVOKED,
+    "expired": authorization_pb2.AUTHORIZATION_STATE_EXPIRED,
+}
+log = structlog.get_logger("enclave.rpc")
+Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
+
+
+def wire_error(error: Exception) -> WireError:
+    """What the other side may know of an error. Anything unforeseen is logged here and is only "internal" outside."""
+    if isinstance(error, Refused | DocumentError):
+        return WireError(error.reason, str(error))
+    if isinstance(error, FrameError):
+        return WireError(Reason(error.reason), str(error))
+    log.error("unforeseen error", exc_info=error)
+    return WireError(Reason.INTERNAL, "the enclave failed; it has logged why. Try again later")
+
+
+def _translated(method: Method) -> Method:
+    @wraps(method)
+    async def call(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await method(self, request, context)
+        except Exception as error:  # the process edge
+            wire = wire_error(error)
+        await context.abort(wire.code, wire.message, wire.trailing_metadata())
+
+    return call  # type: ignore[return-value]
+
+
+class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
+    def __init__(self, service: EnclaveService) -> None:
+        self._service = service
+
+    @_translated
+    async def GetStatus(self, request: Any, context: Any) -> enclave_pb2.GetStatusResponse:
+        matrix, trust = self._service.matrix(), self._service.trust
+        chain = b"".join(c.public_bytes(Encoding.PEM) for c in trust.receipt_key.chain)
+        return enclave_pb2.GetStatusResponse(
+            enclave_id=trust.enclave_id,
+            catalogue=trust.catalogue.reference,
+            catalogue_digest=bytes.fromhex(trust.catalogue.digest),
+            snapshot_id=matrix.snapshot_id,
+            as_of=matrix.as_of,
+            enterprises=len(matrix),
+            receipt_certificate=chain.decode(),
+        )
+
+    @_translated
+    async def GetCatalogue(self, request: Any, context: Any) -> catalogue_pb2.GetCatalogueResponse:
+        catalogue = self._service.trust.catalogue
+        if request.reference not in ("", catalogue.reference):
+            raise Refused(Reason.CATALOGUE_UNKNOWN, f"the catalogue in force is {catalogue.reference}")
+        return catalogue_pb2.GetCatalogueResponse(
+            reference=catalogue.reference,
+            digest=bytes.fromhex(catalogue.digest),
+            document=catalogue.canonical,
+        )
+
+    @_translated
+    async def RegisterModel(self, request: Any, context: Any) -> model_pb2.RegisterModelResponse:
+        model = await self._service.register_model(request.registration, request.weights, request.zero)
+        return model_pb2.RegisterModelResponse(model_id=model.model_id, receipt=model.receipt)
+
+    @_translated
+    async def RegisterKey(self, request: Any, context: Any) -> enclave_pb2.RegisterKeyResponse:
+        enterprise, thumbprint = await self._service.register_key(request.registration)
+        return enclave_pb2.RegisterKeyResponse(enterprise=enterprise, key_thumbprint=thumbprint)
+
+    @_translated
+    async def SubmitAuthorization(self, request: Any, context: Any) -> enclave_pb2.SubmitAuthorizationResponse:
+        grant = await self._service.submit_authorization(request.authorization)
+        return enclave_pb2.SubmitAuthorizationResponse(digest=grant.digest, state=_STATES[grant.state])
+
+    @_translated
+    async def SubmitStatement(self, request: Any, context: Any) -> enclave_pb2.SubmitStatementResponse:
+        grant: GrantState | None = await self._service.submit_statement(request.statement)
+        return enclave_pb2.SubmitStatementResponse(state=_STATES[grant.state] if grant else None)
+
+    @_translated
+    async def GetUsage(self, request: Any, context: Any) -> enclave_pb2.GetUsageResponse:
+        before = int(request.page_token) if request.page_token.isdecimal() else 1 << 62
+        if not 0 <= request.page_size <= 500 or len(request.page_token) > 18:
+            raise Refused(Reason.REQUEST_INVALID, "page_size is 1 to 500, page_token what the last page returned")
+        usage = await self._service.usage(request.access, before, request.page_size or 100)
+        return enclave_pb2.GetUsageResponse(
+            usages=[
+                receipt_pb2.Usage(
+                    assessment_id=use.assessment_id,
+                    bank_id=use.bank,
+                    authorization_digest=use.authorization,
+                    purpose=use.purpose,
+                    model_id=use.model,
+                    charged_at=use.charged_at,
+                    centibits=use.centibits,
+                    receipt=use.receipt,
+                    repeats=use.repeats,
+                )
+                for use in usage.uses
+            ],
+            budgets=[
+                receipt_pb2.Budget(
+                    bank_id=bank,
+                    limit_centibits=limit,
+                    spent_centibits=spent,
+                    window_start=usage.window_start,
+                )
+                for bank, limit, spent in usage.budgets
+            ],
+            authorizations=[
+                authorization_pb2.AuthorizationEntry(authorization=token, state=_STATES[state], assessments=made)
+                for token, state, made in usage.granted
+            ],
+            next_page_token="" if usage.following is None else str(usage.following),
+        )
+
+    @_translated
+    async def Assess(self, request: Any, context: Any) -> assessment_pb2.AssessResponse:
+        nonce, outcomes = await self._service.assess(request.request)
+        if len(outcomes) != 1:
+            raise Refused(Reason.REQUEST_INVALID, "Assess takes one item; use AssessMany for more")
+        if isinstance(outcomes[0], Refused):
+            raise outcomes[0]
+        return assessment_pb2.AssessResponse(nonce=nonce, outcomes=_outcomes(outcomes), last=True)
+
+    async def AssessMany(
+        self, requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[assessment_pb2.AssessResponse]:
+        """A few requests of one stream are worked on at once; their outcomes come back in the order of the requests."""
+        waiting: asyncio.Queue[asyncio.Task[tuple[str, list[Stored | Refused]]] | None] = asyncio.Queue(_IN_FLIGHT)
+
+        async def read() -> None:
+            try:
+                async for request in requests:
+                    await waiting.put(asyncio.create_task(self._service.assess(request.request)))
+            finally:
+                await waiting.put(None)
+
+        reader = asyncio.create_task(read())
+        try:
+            while (task := await waiting.get()) is not None:
+                nonce, outcomes = await task
+                messages = _outcomes(outcomes)
+                for at in range(0, len(messages), _OUTCOMES_A_MESSAGE):
+                    part = messages[at : at + _OUTCOMES_A_MESSAGE]
+                    last = at + _OUTCOMES_A_MESSAGE >= len(messages)
+                    yield assessment_pb2.AssessResponse(nonce=nonce, outcomes=part, last=last)
+            await reader
+        except Exception as error:  # the process edge
+            wire = wire_error(error)
+            await context.abort(wire.code, wire.message, wire.trailing_metadata())
+        finally:
+            reader.cancel()
+
+
+def _outcomes(outcomes: Sequence[Stored | Refused]) -> list[assessment_pb2.Outcome]:
+    messages = []
+    for item, outcome in enumerate(outcomes):
+        if isinstance(outcome, Refused):
+            refusal = assessment_pb2.Refusal(reason=outcome.reason, message=str(outcome))
+            messages.append(assessment_pb2.Outcome(item=item, refusal=refusal))
+            continue
+        parts = [assessment_pb2.AnswerPart(category=category, answer=frame) for category, frame in outcome.parts]
+        assessment = assessment_pb2.Assessment(receipt=outcome.receipt, parts=parts)
+        messages.append(assessment_pb2.Outcome(item=item, assessment=assessment))
+    return messages

@@ -1,0 +1,151 @@
+"""Scoring processes and the work among them. The library holds the interpreter's lock, so parallel is processes."""
+
+import asyncio
+import os
+import socket
+import struct
+import subprocess
+import sys
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+from xinyidai.framing import FrameKind, frame_bytes
+from xinyidai.parameters import LINEAR_4096_T1024
+from xinyidai.reasons import Reason
+
+from enclave.errors import Refused
+from enclave.scoring.evaluator import Job
+from enclave.scoring.worker import JOB, LENGTH
+
+_ANSWER: Final = frame_bytes(FrameKind.ANSWER, LINEAR_4096_T1024)
+_CHUNK: Final = 8
+"""Jobs a message: large enough to be cheap, small enough to spread one request over the workers."""
+_MODELS_A_WORKER: Final = 64
+_ATTEMPTS: Final = 3
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+log = structlog.get_logger("enclave.scoring")
+
+Frames = Callable[[str], Awaitable[tuple[bytes, bytes]]]
+
+
+class WorkerLost(RuntimeError):
+    """A scoring process ended while it worked."""
+
+
+class _Worker:
+    """One process; it does one message at a time."""
+
+    def __init__(self) -> None:
+        mine, theirs = socket.socketpair()
+        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
+        self._process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
+            [sys.executable, "-m", "enclave.scoring.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        mine.setblocking(False)
+        self._socket = mine
+        self._models: OrderedDict[str, None] = OrderedDict()
+
+    async def call(self, message: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        try:
+            await self.tell(message)
+            (length,) = LENGTH.unpack(await self._receive(loop, LENGTH.size))
+            return await self._receive(loop, length)
+        except OSError as error:
+            raise WorkerLost("a scoring process ended") from error
+
+    async def tell(self, message: bytes) -> None:
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._socket, LENGTH.pack(len(message)) + message)
+        except OSError as error:
+            raise WorkerLost("a scoring process ended") from error
+
+    async def _receive(self, loop: asyncio.AbstractEventLoop, count: int) -> bytes:
+        buffer = bytearray(count)
+        view, got = memoryview(buffer), 0
+        while got < count:
+            read = await loop.sock_recv_into(self._socket, view[got:])
+            if read == 0:
+                raise WorkerLost("a scoring process ended")
+            got += read
+        return bytes(buffer)
+
+    async def load(self, model_id: str, frames: Frames) -> None:
+        if model_id in self._models:
+            self._models.move_to_end(model_id)
+            return
+        weights, zero = await frames(model_id)
+        if len(self._models) >= _MODELS_A_WORKER:
+            oldest, _ = self._models.popitem(last=False)
+            await self.tell(b"D" + bytes.fromhex(oldest))
+        await self.tell(b"L" + bytes.fromhex(model_id) + weights + zero)
+        self._models[model_id] = None
+
+    def stop(self) -> None:
+        self._socket.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class WorkerPool:
+    """An `Evaluator` over worker processes. A lost worker is replaced and its work done again: it is deterministic."""
+
+    def __init__(self, workers: int, frames: Frames) -> None:
+        self._frames = frames
+        self._size = workers or os.cpu_count() or 1
+        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        for _ in range(self._size):
+            self._idle.put_nowait(_Worker())
+
+    async def check(self, weights: bytes, zero: bytes) -> None:
+        reply = await self._with_worker(lambda worker: worker.call(b"C" + weights + zero))
+        if reply[:1] != b"K":
+            raise Refused(Reason(reply[1:].decode()), "the library refuses the ciphertexts; encrypt them anew")
+
+    async def evaluate(self, jobs: Sequence[Job]) -> list[bytes]:
+        chunks = [jobs[at : at + _CHUNK] for at in range(0, len(jobs), _CHUNK)]
+        replies = await asyncio.gather(*(self._chunk(chunk) for chunk in chunks))
+        return [frame for reply in replies for frame in reply]
+
+    async def close(self) -> None:
+        while not self._idle.empty():
+            self._idle.get_nowait().stop()
+
+    async def _chunk(self, jobs: Sequence[Job]) -> list[bytes]:
+        model_id = jobs[0].model_id
+        parts = [b"E", bytes.fromhex(model_id), struct.pack("<H", len(jobs))]
+        for job in jobs:
+            parts.append(JOB.pack(job.mask_key, job.precision_points, job.active.size))
+            parts.append(job.active.astype("<u2").tobytes())
+        message = b"".join(parts)
+
+        async def work(worker: _Worker) -> bytes:
+            await worker.load(model_id, self._frames)
+            return await worker.call(message)
+
+        reply = await self._with_worker(work)
+        return [reply[at : at + _ANSWER] for at in range(1, len(reply), _ANSWER)]
+
+    async def _with_worker(self, work: Callable[[_Worker], Awaitable[bytes]]) -> bytes:
+        for _ in range(_ATTEMPTS):
+            worker = await self._idle.get()
+            healthy = False
+            try:
+                reply = await work(worker)
+                healthy = True
+                return reply
+            except WorkerLost:
+                log.warning("a scoring process was lost and is replaced")
+            finally:
+                # A call cut off half-way leaves bytes behind in the socket, so such a worker is not used again either.
+                if not healthy:
+                    worker.stop()
+                    worker = _Worker()
+                self._idle.put_nowait(worker)
+        raise WorkerLost("scoring processes end again and again")

@@ -1,0 +1,63 @@
+"""The enclave's settings: one frozen object, read once from a TOML file; unknown keys are refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from xinyidai.identifiers import parse_enclave_id
+
+_PATHS = (
+    "data_dir", "sealing_key", "receipt_certificate", "receipt_key", "tls_certificate", "tls_key", "banks_ca",
+    "registrar_ca", "platform_ca",
+)  # fmt: skip
+
+
+class EnclaveSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enclave_id: str
+    listen: str
+    """"unix:<path>" (a socket only this user can open) or "<host>:<port>" (mTLS, the client must be the server)."""
+    data_dir: Path
+    """The authority's database and the feature snapshots; 0700."""
+    sealing_key: Path
+    """32 random bytes, 0600."""
+    receipt_certificate: Path
+    receipt_key: Path
+    tls_certificate: Path
+    tls_key: Path
+    banks_ca: Path
+    registrar_ca: Path
+    platform_ca: Path
+    catalogue: str = "builtin"
+    """"builtin", or a path."""
+    workers: int = Field(default=0, ge=0, le=256)
+    """Scoring processes; 0: one a processor."""
+    answer_deadline_ms: int = Field(default=20, ge=0, le=10_000)
+    """Answers leave this long after the charge; 0: at once."""
+    answer_deadline_per_item_ms: int = Field(default=5, ge=0, le=1_000)
+    """Added for each further item of a request."""
+    budget_bank_bits: int = Field(default=32, ge=0, le=1_000)
+    """What one bank may learn of one enterprise in 12 months, unless the enterprise sets another limit."""
+    budget_total_bits: int = Field(default=128, ge=0, le=1_000)
+    """Likewise over all banks."""
+    isolate_network: Literal["auto", "required", "off"] = "auto"
+    """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
+
+
+def load_settings(path: Path) -> EnclaveSettings:
+    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key."""
+    values: dict[str, Any] = tomllib.loads(path.read_text())
+    base = path.resolve().parent
+    for name in _PATHS:
+        if name in values:
+            values[name] = base / values[name]
+    if values.get("catalogue", "builtin") != "builtin":
+        values["catalogue"] = str(base / values["catalogue"])
+    listen = str(values.get("listen", ""))
+    if listen.startswith("unix:"):
+        values["listen"] = f"unix:{base / listen.removeprefix('unix:')}"
+    settings = EnclaveSettings(**values)
+    parse_enclave_id(settings.enclave_id)
+    return settings
