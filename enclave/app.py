@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -160,6 +161,14 @@ def _load(settings: EnclaveSettings, records: Path, as_of: date) -> None:
     print(report.text())
 
 
+def _cells(settings: EnclaveSettings, enterprise: str) -> str:
+    """What an assessment would use, for whoever holds the records anyway: answers a dispute, and checks a score."""
+    catalogue = catalogue_of(settings)
+    snapshots = SnapshotStore(settings.data_dir / "snapshots", catalogue)
+    row = snapshots.open(snapshots.current_id()).row(enterprise)
+    return json.dumps({feature.code: int(cell) for feature, cell in zip(catalogue.features, row, strict=True)})
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="xyd-enclave", description="数据域内的评估服务 / The enclave of the data domain"
@@ -169,12 +178,15 @@ def main(arguments: list[str] | None = None) -> None:
         ("serve", "启动服务 / serve"),
         ("load", "载入记录并生成特征快照 / load records and build a snapshot"),
         ("rotate-epoch", "更换掩码密钥 / destroy the mask key and make a new one"),
+        ("cells", "供数据持有方核对:一家企业的特征分箱 / for the data holder: the cells of one enterprise, as JSON"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, required=True)
         if name == "load":
             command.add_argument("--records", type=Path, required=True)
             command.add_argument("--as-of", type=date.fromisoformat, required=True)
+        if name == "cells":
+            command.add_argument("--enterprise", required=True)
     chosen = parser.parse_args(arguments)
     configure_logging()
     try:
@@ -198,6 +210,8 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
         asyncio.run(serve(settings))
     elif chosen.command == "load":
         _load(settings, chosen.records, chosen.as_of)
+    elif chosen.command == "cells":
+        print(_cells(settings, chosen.enterprise))
     else:
         store = Store(settings.data_dir / "authority.sqlite")
         environment = SoftwareEnvironment(settings.sealing_key)

@@ -113,7 +113,7 @@ class EnclaveService:
         return [next(stored) if isinstance(entry, Charged) else entry for entry in settled]
 
     def _parts(self, entry: Charged) -> tuple[str, ...]:
-        return entry.categories if entry.disclosure is Disclosure.BY_CATEGORY else ("",)
+        return tuple(sorted(entry.categories)) if entry.disclosure is Disclosure.BY_CATEGORY else ("",)
 
     def _build_selector(self, categories: tuple[str, ...], only: str) -> CellSelector:
         return CellSelector.build(self.trust.catalogue, categories, only)

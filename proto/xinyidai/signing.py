@@ -53,13 +53,21 @@ class DocumentOutOfTime(DocumentError):
     reason = Reason.DOCUMENT_EXPIRED
 
 
+class _Registry(JWSRegistry):
+    """The library's own limits are for bare headers; ours carries up to three certificates, and `read_header` bounds
+    the whole document before it gets here."""
+
+    max_header_length = MAX_DOCUMENT_BYTES
+    max_payload_length = MAX_DOCUMENT_BYTES
+
+
 def _jose_key(key: _PRIVATE | _PUBLIC) -> tuple[ECKey | OKPKey, JWSRegistry]:
     if isinstance(key, ec.EllipticCurvePrivateKey | ec.EllipticCurvePublicKey):
         if not isinstance(key.curve, ec.SECP256R1):
             raise DocumentMalformed("only P-256 and Ed25519 keys are used here")
-        return ECKey.import_key(key), JWSRegistry(algorithms=["ES256"])
+        return ECKey.import_key(key), _Registry(algorithms=["ES256"])
     if isinstance(key, ed25519.Ed25519PrivateKey | ed25519.Ed25519PublicKey):
-        return OKPKey.import_key(key), JWSRegistry(algorithms=["Ed25519"])
+        return OKPKey.import_key(key), _Registry(algorithms=["Ed25519"])
     raise DocumentMalformed("only P-256 and Ed25519 keys are used here")
 
 

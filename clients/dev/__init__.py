@@ -1,0 +1,1 @@
+"""A development deployment: throwaway authorities, configuration files, and the whole system as real processes."""

@@ -1,0 +1,160 @@
+"""企业钱包命令行 / The enterprise's wallet on the command line."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from xinyidai.catalogue import CatalogueError
+from xinyidai.identifiers import IdentifierError
+from xinyidai.signing import DocumentError
+
+from clients.wallet.platform import WalletError
+from clients.wallet.wallet import GrantTerms, Wallet
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="企业钱包 / the enterprise's wallet")
+console = Console()
+Folder = Annotated[Path, typer.Option("--wallet", help="钱包目录 / folder of the wallet", envvar="XYD_WALLET")]
+Passphrase = Annotated[str, typer.Option(prompt="口令 / passphrase", hide_input=True, envvar="XYD_WALLET_PASSPHRASE")]
+Address = Annotated[str | None, typer.Option("--platform", help="平台地址 / address", envvar="XYD_PLATFORM")]
+Digest = Annotated[str, typer.Argument(help="授权摘要 / digest of the authorization")]
+
+
+@app.command()
+def create(
+    uscc: Annotated[str, typer.Argument(help="统一社会信用代码 / unified social credit code")],
+    wallet: Folder,
+    platform: Annotated[str, typer.Option(help="平台地址 / https address of the platform")],
+    platform_ca: Annotated[Path, typer.Option(help="平台根证书 / root that vouches for the platform")],
+    enclave_ca: Annotated[Path, typer.Option(help="数据域根证书 / root that vouches for receipts")],
+    passphrase: Annotated[
+        str, typer.Option(prompt="口令 / passphrase", hide_input=True, confirmation_prompt=True,
+                          envvar="XYD_WALLET_PASSPHRASE")
+    ],
+) -> None:  # fmt: skip
+    """生成密钥和证书请求 / make a key and a certificate request for the registrar."""
+    made = Wallet.create(
+        wallet,
+        uscc,
+        passphrase,
+        platform=platform,
+        platform_ca=platform_ca.read_bytes(),
+        enclave_ca=enclave_ca.read_bytes(),
+    )
+    request = wallet / "request.pem"
+    request.write_bytes(made.certificate_request())
+    console.print(f"密钥已生成。请将 {request} 交给登记机关签发证书。\nKey made. Take {request} to the registrar.")
+
+
+@app.command()
+def register(
+    certificate: Annotated[Path, typer.Argument(help="登记机关签发的证书 / the registrar's certificate")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+) -> None:
+    """向平台登记密钥(证明持有私钥)/ register the key, proving possession."""
+    thumbprint = Wallet.open(wallet, passphrase, platform=platform).register(certificate.read_bytes())
+    console.print(f"登记成功 / registered, key {thumbprint}")
+
+
+@app.command()
+def authorize(
+    bank: Annotated[str, typer.Argument(help="银行 / bank id")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+    purpose: Annotated[str, typer.Option(help="loan_origination | post_loan_monitoring")] = "loan_origination",
+    category: Annotated[list[str] | None, typer.Option(help="信息类别,可重复 / category; default: all")] = None,
+    days: Annotated[int, typer.Option(min=1)] = 31,
+    max_assessments: Annotated[int, typer.Option(min=1)] = 1,
+    by_category: bool = False,
+    precision: Annotated[int | None, typer.Option(min=0)] = None,
+    loan_days: Annotated[int | None, typer.Option(min=1, help="贷款剩余天数 / days until the loan ends")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
+) -> None:
+    """授权一家银行评估 / authorize a bank, after showing what it may learn."""
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    terms = GrantTerms(bank, purpose, tuple(category or ()), days, max_assessments, by_category, precision, loan_days)
+    draft = opened.draft(terms)
+    console.print(opened.notice(draft), highlight=False)
+    if not yes:
+        typer.confirm("同意并签署?/ Agree and sign?", abort=True)
+    console.print(f"已授权 / authorized: {opened.authorize(draft)}")
+
+
+@app.command("list")
+def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
+    """列出授权 / list authorizations."""
+    table = Table("状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest")
+    for entry in Wallet.open(wallet, passphrase, platform=platform).authorizations():
+        terms = entry["terms"]
+        used = f"{entry['assessments']}/{terms.max_assessments}"
+        table.add_row(entry["state"], terms.bank, terms.purpose, used, _time(terms.expires_at), entry["digest"])
+    console.print(table)
+
+
+@app.command()
+def revoke(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
+    """撤销授权,立即生效 / revoke, with immediate effect."""
+    Wallet.open(wallet, passphrase, platform=platform).revoke(digest)
+    console.print("已撤销 / revoked")
+
+
+@app.command()
+def pause(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
+    """暂停授权 / pause."""
+    Wallet.open(wallet, passphrase, platform=platform).pause(digest)
+    console.print("已暂停 / paused")
+
+
+@app.command()
+def resume(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
+    """恢复授权 / resume."""
+    Wallet.open(wallet, passphrase, platform=platform).resume(digest)
+    console.print("已恢复 / resumed")
+
+
+@app.command()
+def budget(
+    bits: Annotated[float, typer.Argument(min=0, max=1000, help="12个月内的比特上限 / bits in 12 months")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    bank: Annotated[str | None, typer.Option(help="缺省为全部银行合计 / default: all banks together")] = None,
+    platform: Address = None,
+) -> None:
+    """设置披露预算 / set the disclosure budget."""
+    Wallet.open(wallet, passphrase, platform=platform).set_budget(bits, bank)
+    console.print("预算已更新 / budget set")
+
+
+@app.command()
+def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
+    """查看每一次使用 / see every use, with its bits."""
+    uses, budgets = Wallet.open(wallet, passphrase, platform=platform).usage()
+    table = Table("时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt")
+    for use in uses:
+        proven = "已验证 / verified" if use.proven else "-"
+        table.add_row(_time(use.charged_at), use.bank, use.purpose, f"{use.bits:.2f}", str(use.repeats), proven)
+    console.print(table)
+    for entry in budgets:
+        bank = entry["bank_id"] or "全部银行 / all banks"
+        spent, limit = int(entry["spent_centibits"]) / 100, int(entry["limit_centibits"]) / 100
+        console.print(f"{bank}: {spent:.2f} / {limit:.2f} bit")
+
+
+def _time(instant: int) -> str:
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def main() -> None:
+    try:
+        app()
+    except (WalletError, DocumentError, CatalogueError, IdentifierError, OSError) as error:
+        raise SystemExit(f"xyd-wallet: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The platform's REST interface as a wallet uses it.
+
+WalletError                 something an enterprise can act upon
+ ├─ WalletLocked            the passphrase or the key file is wrong
+ ├─ PlatformUnreachable     no answer; nothing is known to have happened
+ └─ PlatformRefused         the platform or the enclave said no; `reason` is one of xinyidai.reasons
+"""
+
+import ssl
+from pathlib import Path
+from typing import Any, Final, Self
+
+import httpx
+
+_TIMEOUT_SECONDS: Final = 15.0
+_MAX_PAGES: Final = 1000
+
+
+class WalletError(Exception):
+    pass
+
+
+class PlatformUnreachable(WalletError):
+    pass
+
+
+class PlatformRefused(WalletError):
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class Platform:
+    """HTTPS to one platform, which must show a certificate of `anchor` (PEM file)."""
+
+    def __init__(self, url: str, anchor: Path) -> None:
+        context = ssl.create_default_context(cafile=str(anchor))
+        self._http = httpx.Client(base_url=url, verify=context, timeout=_TIMEOUT_SECONDS, trust_env=False)
+
+    def get(self, path: str, *, access: str | None = None, **query: str | int) -> Any:
+        headers = {"Authorization": f"Access {access}"} if access else {}
+        return self._call("GET", path, headers=headers, params=query)
+
+    def post(self, path: str, **members: str) -> Any:
+        return self._call("POST", path, json=members)
+
+    def _call(self, method: str, path: str, **rest: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **rest)
+            body = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise PlatformUnreachable(f"无法连接平台,请稍后重试 / the platform cannot be reached: {error}") from error
+        if response.is_success:
+            return body
+        known = body if isinstance(body, dict) else {}
+        raise PlatformRefused(str(known.get("reason", response.status_code)), str(known.get("detail", "refused")))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

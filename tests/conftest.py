@@ -1,0 +1,22 @@
+"""Fixtures more than one folder uses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.bare import BareEnclave
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareEnclave]:
+    """An enclave process over random cells, spoken to directly."""
+    made = BareEnclave(tmp_path_factory.mktemp("bare") / "d")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bare_folder(tmp_path: Path) -> Path:
+    """Where a test makes an enclave of its own."""
+    return tmp_path / "d"
