@@ -40,7 +40,7 @@ check: setup protos-check
 	$(UV) lock --check --quiet
 
 bench: setup           ## Benchmarks, always beside a rival or a plaintext twin in the same run
-	$(BIN)/python tests/load/bench.py
+	$(BIN)/python -m tests.load.bench
 
 fault: setup           ## The long campaign of killing the enclave
 	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/integration/test_enclave_kill.py --timeout 3600

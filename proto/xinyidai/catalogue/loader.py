@@ -1,6 +1,7 @@
 """From bytes to a `Catalogue`, checking every rule; the only way to make one."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -34,6 +35,10 @@ def _unique_mapping(loader: Any, node: Any) -> dict[str, Any]:
     return found
 
 
+# YAML 1.1 takes 1e-05 for a text; JSON, which is what travels, writes numbers so.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 

@@ -1,0 +1,1 @@
+"""The main job end to end on synthetic data: a city, an enterprise, two banks, and what each of them saw."""

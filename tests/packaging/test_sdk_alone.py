@@ -1,0 +1,95 @@
+"""A bank's machine: a fresh environment, plain pip, one wheel, and a running service somewhere else."""
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clients.dev.deployment import ENCLAVE_ID
+from clients.dev.system import System
+from clients.wallet import GrantTerms
+from tests.support.running import city_system, new_wallet
+
+ROOT = Path(__file__).parents[2]
+BANK_PROGRAM = """
+import sys
+from bank_sdk import BankClientSync, BankCredentials, KeyStore, Scorecard
+
+address, bank, ca, enterprise, enclave = sys.argv[1:]
+credentials = BankCredentials.from_files(
+    f"{bank}/bank.pem", f"{bank}/bank.key", f"{ca}/platform.pem", enclave_ca=f"{ca}/enclave.pem"
+)
+with BankClientSync.connect(address, credentials, [enclave], key_store=KeyStore(f"{bank}/keys", "secret")) as client:
+    rows = [
+        {"feature": "reg_age_months", "lower": None, "upper": 24, "points": 10},
+        {"feature": "reg_age_months", "lower": 24, "upper": None, "points": 40},
+        {"feature": "tax_paid_m12", "lower": None, "upper": 100000, "points": 5},
+        {"feature": "tax_paid_m12", "lower": 100000, "upper": None, "points": 77},
+    ]
+    scorecard = Scorecard.from_table(
+        rows, client.catalogue(), name="two features", missing=1, not_applicable=0, not_authorized=0, base_points=100
+    )
+    result = client.assess(enterprise, client.register(scorecard))
+    assert not {"server", "enclave", "clients"} & set(sys.modules)
+    print(result.score)
+"""
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with city_system(tmp_path_factory.mktemp("city") / "d", enterprises=20, banks=("bank-a",)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT / "bank_sdk", check=True, capture_output=True)
+    (made,) = folder.glob("*.whl")
+    return made
+
+
+def test_the_wheel_holds_the_sdk_and_the_contract_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"bank_sdk", "xinyidai"}
+    for name in (
+        "bank_sdk/py.typed",
+        "xinyidai/py.typed",
+        "xinyidai/catalogue/xinyidai.yaml",
+        "xinyidai/v1/bank_pb2.py",
+    ):
+        assert name in names
+
+
+@pytest.mark.timeout(300)
+def test_it_scores_against_a_running_service(system: System, wheel: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "env"
+    subprocess.run([sys.executable, "-m", "venv", str(bare)], check=True)
+    install = [str(bare / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", str(wheel)]
+    subprocess.run(install, check=True, cwd=tmp_path)
+    from clients.dev.cli import enterprise_with_records
+
+    wallet = new_wallet(system, tmp_path / "wallet", enterprise_with_records(system.deployment.records, "tax_payment"))
+    wallet.authorize(wallet.draft(GrantTerms("bank-a")))
+    cells = system.cells(wallet.enterprise)
+    catalogue = wallet.catalogue()
+    wallet.close()
+    (tmp_path / "bank.py").write_text(BANK_PROGRAM)
+    bank, ca = system.deployment.bank("bank-a"), system.deployment.authorities
+    arguments = [system.grpc_address, str(bank), str(ca), wallet.enterprise, ENCLAVE_ID]
+    program = [str(bare / "bin/python"), str(tmp_path / "bank.py"), *arguments]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = 100
+    for code, edge, low, high in (("reg_age_months", 24, 10, 40), ("tax_paid_m12", 100000, 5, 77)):
+        feature = catalogue.feature(code)
+        cell = feature.cells[cells[code]]
+        if cell.index < feature.missing:
+            expected += high if cell.lower is not None and cell.lower >= edge else low
+        else:
+            expected += 1 if cell.index == feature.missing else 0
+    assert int(done.stdout) == expected
