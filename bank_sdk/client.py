@@ -1,0 +1,318 @@
+"""The asynchronous client of a bank."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import grpc
+from xinyidai.catalogue import Catalogue, CatalogueError, parse_catalogue
+from xinyidai.framing import FrameKind, encode_seeded
+from xinyidai.identifiers import EnclaveId, IdentifierError, parse_enclave_id
+from xinyidai.parameters import LINEAR_4096_T1024, ParameterSet
+from xinyidai.receipt import ModelReceipt
+from xinyidai.requests import model_id
+from xinyidai.seal import SecretKey
+from xinyidai.signing import DocumentMalformed
+from xinyidai.v1 import assessment_pb2, authorization_pb2, bank_pb2_grpc, catalogue_pb2, model_pb2
+
+from bank_sdk.credentials import BankCredentials
+from bank_sdk.errors import (
+    BankSdkError,
+    InputError,
+    KeyStoreError,
+    ServiceError,
+    Unavailable,
+    VerificationError,
+)
+from bank_sdk.keys import KeyStore, StoredModel
+from bank_sdk.models.scorecard import Scorecard
+from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, pick_newest, registration
+from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, RegisteredModel
+from bank_sdk.stream import AssessmentStream, read_outcome
+from bank_sdk.verification import Question, verify_model_receipt
+from bank_sdk.wire import call, open_channel
+
+_PAGE = 500
+_MODEL_PAGE = 200
+
+
+class BankClient:
+    """Use as `async with await BankClient.connect(...) as client:`. One client serves many concurrent tasks."""
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        credentials: BankCredentials,
+        enclaves: Sequence[str] | None,
+        key_store: KeyStore,
+        timeout: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        try:
+            self._enclaves = None if enclaves is None else tuple(parse_enclave_id(e) for e in enclaves)
+        except IdentifierError as error:
+            raise InputError(str(error)) from error
+        self._channel = channel
+        self._stub: Any = bank_pb2_grpc.BankServiceStub(channel)  # type: ignore[no-untyped-call]
+        self._credentials = credentials
+        self._keys = key_store
+        self._timeout = timeout
+        self._asker = Asker(credentials, clock)
+        self._models: dict[str, StoredModel] = {}
+
+    @classmethod
+    async def connect(
+        cls,
+        target: str,
+        credentials: BankCredentials,
+        enclaves: Sequence[str] | None = None,
+        *,
+        key_store: KeyStore,
+        timeout: float = 10.0,
+    ) -> "BankClient":
+        """Connect to the service at `target`, "host:port".
+
+        `enclaves`: the only enclaves to be asked; by default those the enterprises named in their authorizations, as
+        long as the enclaves' authority vouches for them. `timeout`: seconds for each call with its repeats, and for a
+        stream to make any progress. Raises `Unavailable` when there is no connection within `timeout`, which is also
+        how a refused certificate on either side looks.
+        """
+        client = cls(open_channel(target, credentials.channel_credentials()), credentials, enclaves, key_store, timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await client._channel.channel_ready()
+        except BaseException as error:
+            await client.close()
+            if isinstance(error, TimeoutError):
+                message = f"no connection to {target} within {timeout} s; check address and certificates"
+                raise Unavailable(message, code="UNAVAILABLE") from error
+            raise
+        return client
+
+    async def __aenter__(self) -> "BankClient":
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def catalogue(self) -> Catalogue:
+        """The catalogue in force, which scorecards are built on. Raises `ServiceError` or `VerificationError`.
+
+        The service cannot slip in another: the enclave accepts models on its own catalogue only.
+        """
+        response = await self._call(self._stub.GetCatalogue, catalogue_pb2.GetCatalogueRequest)
+        try:
+            catalogue = await asyncio.to_thread(parse_catalogue, response.document)
+        except CatalogueError as error:
+            raise VerificationError(f"the service sent no valid catalogue: {error}") from error
+        if (catalogue.reference, catalogue.digest) != (response.reference, response.digest.hex()):
+            raise VerificationError("the service sent another catalogue than it named")
+        return catalogue
+
+    async def register(self, scorecard: Scorecard) -> RegisteredModel:
+        """Encrypt a scorecard under a fresh key, keep the key, and register the model.
+
+        The same scorecard registered twice gives two models with two keys. The key is stored before anything is sent;
+        when the outcome stays unknown (`Unavailable`), it stays in the store. Raises `PointsOverflow`, `KeyStoreError`,
+        `ServiceError` or `VerificationError`.
+        """
+        parameters = LINEAR_4096_T1024
+        enclaves = await self._registrars()
+        model, weights, zero = await asyncio.to_thread(self._encrypt, scorecard, parameters)
+
+        def request() -> model_pb2.RegisterModelRequest:
+            stamp = self._asker.stamp(enclaves)
+            signed = registration(self._credentials, stamp, model, weights, zero)
+            return model_pb2.RegisterModelRequest(registration=signed, weights=weights, zero=zero)
+
+        try:
+            response = await self._call(self._stub.RegisterModel, request)
+        except ServiceError as error:
+            if not isinstance(error, Unavailable):
+                await asyncio.to_thread(self._keys.discard, model.model_id)
+            raise
+        receipt = self._check_registration(response, model, parameters, enclaves)
+        stored = replace(model, registered_at=receipt.registered_at, receipt=response.receipt)
+        await asyncio.to_thread(self._keys.save, stored)
+        return _registered(stored, receipt.registered_at)
+
+    async def models(self) -> list[RegisteredModel]:
+        """Every model the service lists for this bank, with the names this key store knows."""
+        found: list[RegisteredModel] = []
+        token = ""
+        while True:
+            request = partial(model_pb2.ListModelsRequest, page_size=_MODEL_PAGE, page_token=token)
+            response = await self._call(self._stub.ListModels, request)
+            found += [await self._listed(entry) for entry in response.models]
+            if not (token := response.next_page_token):
+                return found
+
+    async def authorizations(self, enterprise: str | None = None) -> list[GrantedAuthorization]:
+        """Authorizations for this bank, of one enterprise or of all. Raises `ServiceError` or `VerificationError`."""
+        found: list[GrantedAuthorization] = []
+        token = ""
+        while True:
+            request = partial(
+                authorization_pb2.ListAuthorizationsRequest,
+                enterprise=enterprise or "",
+                page_size=_PAGE,
+                page_token=token,
+            )
+            response = await self._call(self._stub.ListAuthorizations, request)
+            found += [_granted(entry) for entry in response.authorizations]
+            if not (token := response.next_page_token):
+                return found
+
+    async def assess(
+        self,
+        item: Item,
+        model: RegisteredModel | str,
+        *,
+        fresh: bool = False,
+        precision_points: int | None = None,
+    ) -> AssessmentResult:
+        """One score of one enterprise.
+
+        `item`: a USCC (its newest usable authorization is taken), a `GrantedAuthorization`, or an authorization's JWS.
+        `fresh`: evaluate and charge anew instead of returning the stored answer to the same question; such a request is
+        sent once and never repeated, since it may have been charged. `precision_points`: None is what the authorization
+        allows; coarser costs fewer bits. Raises `InputError`, `PointsOverflow`, `KeyStoreError`, `ServiceError` or
+        `VerificationError`.
+        """
+        question = await self._question(item, await self.stored(model), fresh, precision_points)
+        sent: list[SignedRequest] = []
+
+        def request() -> assessment_pb2.AssessRequest:
+            sent.append(self._asker.sign([question]))
+            return assessment_pb2.AssessRequest(request=sent[-1].raw)
+
+        response = await self._call(self._stub.Assess, request, repeatable=not fresh)
+        if response.nonce != sent[-1].nonce or [outcome.item for outcome in response.outcomes] != [0]:
+            raise VerificationError("the service answered something else than it was asked")
+        outcome = self._read(response.outcomes[0], question, frozenset(s.digest for s in sent))
+        if isinstance(outcome, BankSdkError):
+            raise outcome
+        return outcome
+
+    async def assess_many(
+        self, items: Iterable[Item] | AsyncIterable[Item], model: RegisteredModel | str, *, fresh: bool = False
+    ) -> AsyncIterator[tuple[Item, AssessmentResult | BankSdkError]]:
+        """Scores of many enterprises over one stream, in the order of `items`, in flat memory for any number of them.
+
+        Up to 64 consecutive items with the same terms share a signed request; 4 requests are under way at a time. What
+        concerns one item alone is yielded in its place (`ServiceError`, `VerificationError`, `InputError`); what ends
+        the whole is raised. When a stream breaks, unanswered items are asked again with new nonces; with `fresh` they
+        are yielded as `Unavailable` instead, since they may have been charged.
+        """
+        stored = await self.stored(model)
+
+        async def resolve(item: Item) -> Question:
+            return await self._question(item, stored, fresh, None)
+
+        stream = AssessmentStream(self._stub, self._asker, resolve, self._read, self._timeout)
+        async for pair in stream.run(items):
+            yield pair
+
+    async def stored(self, model: RegisteredModel | str) -> StoredModel:
+        """The model's key and offsets from the key store. Raises `KeyStoreError`."""
+        identity = model if isinstance(model, str) else model.model_id
+        if identity not in self._models:
+            self._models[identity] = await asyncio.to_thread(self._keys.load, identity)
+        return self._models[identity]
+
+    async def _call(self, method: Any, make_request: Callable[[], Any], *, repeatable: bool = True) -> Any:
+        return await call(method, make_request, self._timeout, repeatable=repeatable)
+
+    def _read(
+        self, outcome: assessment_pb2.Outcome, question: Question, asked: frozenset[str]
+    ) -> AssessmentResult | BankSdkError:
+        return read_outcome(outcome, question, asked, self._credentials.enclave_anchor, self._asker.now())
+
+    async def _question(self, item: Item, model: StoredModel, fresh: bool, precision: int | None) -> Question:
+        grant = as_grant(item)
+        if grant is None:
+            listed = await self.authorizations(as_enterprise(item))
+            grant = pick_newest(listed, self._credentials, model, self._enclaves, self._asker.now(), precision)
+            if grant.terms.enterprise != item:
+                raise VerificationError("the service listed an authorization of another enterprise")
+        return self._asker.question(grant, model, self._enclaves, fresh=fresh, precision_points=precision)
+
+    async def _registrars(self) -> tuple[EnclaveId, ...]:
+        if self._enclaves is not None:
+            return self._enclaves
+        named = {enclave for grant in await self.authorizations() for enclave in grant.terms.enclaves}
+        if not 1 <= len(named) <= 8:
+            raise InputError("which enclaves hold the records? Pass enclaves=[...] to connect")
+        return tuple(sorted(named))
+
+    def _encrypt(self, scorecard: Scorecard, parameters: ParameterSet) -> tuple[StoredModel, bytes, bytes]:
+        """A fresh key, both frames under it, and the key in the store. Runs in a thread: it waits for the disk."""
+        points = scorecard.vector(parameters)
+        key = SecretKey.generate(parameters)
+        encrypted = key.encrypt_weights(points), key.encrypt_zero()
+        self._keys.claim_seeds([ciphertext.seed for ciphertext in encrypted])
+        weights, zero = encode_seeded(encrypted[0], FrameKind.WEIGHTS), encode_seeded(encrypted[1], FrameKind.ZERO)
+        catalogue = scorecard.catalogue
+        model = StoredModel(
+            model_id=model_id(parameters.name, catalogue.digest, weights, zero, self._credentials.bank),
+            name=scorecard.name,
+            scorecard_digest=scorecard.digest,
+            catalogue=catalogue.reference,
+            catalogue_digest=catalogue.digest,
+            registered_at=None,
+            receipt="",
+            base_points=scorecard.base_points,
+            categories=scorecard.category_ranges,
+            secret_key=key,
+        )
+        self._keys.save(model)
+        return model, weights, zero
+
+    def _check_registration(
+        self, response: Any, model: StoredModel, parameters: ParameterSet, enclaves: tuple[EnclaveId, ...]
+    ) -> ModelReceipt:
+        return verify_model_receipt(
+            response.receipt,
+            model_id=model.model_id,
+            bank=self._credentials.bank,
+            parameters=parameters,
+            catalogue=model.catalogue,
+            catalogue_digest=model.catalogue_digest,
+            enclaves=enclaves,
+            anchor=self._credentials.enclave_anchor,
+            now=self._asker.now(),
+        )
+
+    async def _listed(self, entry: model_pb2.Model) -> RegisteredModel:
+        try:
+            return _registered(await self.stored(entry.model_id), entry.registered_at)
+        except KeyStoreError:
+            return RegisteredModel(
+                entry.model_id, entry.parameter_set, entry.catalogue, entry.registered_at, None, None
+            )
+
+
+def _registered(model: StoredModel, registered_at: int) -> RegisteredModel:
+    return RegisteredModel(
+        model_id=model.model_id,
+        parameter_set=model.secret_key.parameters.name,
+        catalogue=model.catalogue,
+        registered_at=registered_at,
+        name=model.name,
+        scorecard_digest=model.scorecard_digest,
+        receipt=model.receipt,
+    )
+
+
+def _granted(entry: authorization_pb2.AuthorizationEntry) -> GrantedAuthorization:
+    try:
+        terms = GrantedAuthorization.from_token(entry.authorization).terms
+    except DocumentMalformed as error:
+        raise VerificationError(f"the service listed something else than authorizations: {error}") from error
+    return GrantedAuthorization(entry.authorization, terms, STATES.get(entry.state, "unknown"), entry.assessments)

@@ -1,0 +1,179 @@
+"""Everything the SDK raises.
+
+BankSdkError
+ ├─ InputError                    what the caller gave cannot be used; nothing was sent
+ │   ├─ CredentialsError          certificate, key or authority files
+ │   └─ ScorecardError            a scorecard cannot be taken over exactly
+ │       ├─ TableInvalid          a row cannot be read: columns, labels, numbers
+ │       ├─ UnknownFeature        the catalogue has no such feature
+ │       ├─ PointsInvalid         points are not whole numbers
+ │       ├─ EdgeNotOnGrid         a bin edge is not on the feature's public grid
+ │       ├─ BinGap                values without a bin
+ │       ├─ BinOverlap            values in two bins, or a cell given twice
+ │       ├─ MissingPolicyRequired points for a missing, not-applicable or not-authorized cell were not given
+ │       ├─ ImportRefused         the fitted object holds something a points table cannot express
+ │       └─ PointsOverflow        the largest possible score does not fit the parameter set
+ ├─ KeyStoreError                 wrong passphrase, damaged or unprotected files, no key for a model
+ ├─ ServiceError                  the other side refused or failed; `reason` says why
+ │   ├─ AuthorizationRefused      no authorization covers this
+ │   ├─ BudgetExhausted           the enterprise's budget or the authorization's number of uses is spent
+ │   ├─ AccountRefused            certificate, signature or registration of the bank
+ │   ├─ ModelRefused              the model or its catalogue
+ │   ├─ RequestRefused            the request itself
+ │   └─ Unavailable               try again later; `retry_after` in seconds, if the service said so
+ └─ VerificationError             an answer or a receipt does not check; nothing was decrypted, or the result is void
+     ├─ AnswerNotFresh            a fresh assessment was asked for and an earlier one came back
+     └─ AnswerOutOfRange          the decrypted number is no score of this model
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from xinyidai.reasons import Reason
+
+
+class BankSdkError(Exception):
+    """Root of all errors of this package."""
+
+
+class InputError(BankSdkError, ValueError):
+    pass
+
+
+class CredentialsError(InputError):
+    pass
+
+
+class ScorecardError(InputError):
+    pass
+
+
+class TableInvalid(ScorecardError):
+    pass
+
+
+class UnknownFeature(ScorecardError):
+    def __init__(
+        self, feature: str, message: str = "the catalogue has no such feature; map it to a code it has"
+    ) -> None:
+        super().__init__(f"{feature}: {message}")
+        self.feature = feature
+
+
+class PointsInvalid(ScorecardError):
+    pass
+
+
+class EdgeNotOnGrid(ScorecardError):
+    """`below` and `above` are the nearest edges that would do; None at an end of the grid."""
+
+    def __init__(self, feature: str, edge: float, below: float | None, above: float | None) -> None:
+        near = " or ".join(f"{value:.17g}" for value in (below, above) if value is not None)
+        super().__init__(f"{feature}: edge {edge:.17g} is not on the public grid; the nearest are {near}")
+        self.feature = feature
+        self.edge = edge
+        self.below = below
+        self.above = above
+
+
+class BinGap(ScorecardError):
+    pass
+
+
+class BinOverlap(ScorecardError):
+    pass
+
+
+class MissingPolicyRequired(ScorecardError):
+    def __init__(self, feature: str, cell: str) -> None:
+        super().__init__(f"{feature}: give the {cell} cell a row, or its points to the argument {cell}=")
+        self.feature = feature
+        self.cell = cell
+
+
+class ImportRefused(ScorecardError):
+    pass
+
+
+class PointsOverflow(ScorecardError):
+    """`largest`: the largest total after the offsets; `limit`: the largest that fits; `lost`: precision, both sides."""
+
+    def __init__(self, largest: int, limit: int, lost: int = 0) -> None:
+        precision = f", of which {lost} are needed for the asked precision" if lost else ""
+        super().__init__(
+            f"scores span 0..{largest} after the offsets and the parameter set carries 0..{limit}{precision}; "
+            "scale the points down, for example with a smaller PDO, or ask for a finer precision"
+        )
+        self.largest = largest
+        self.limit = limit
+
+
+class KeyStoreError(BankSdkError):
+    pass
+
+
+class ServiceError(BankSdkError):
+    """The other side's word: `reason` is None when it sent none; `code` is the name of the gRPC status."""
+
+    def __init__(self, message: str, reason: Reason | None = None, code: str = "") -> None:
+        super().__init__(f"{reason or code or 'UNKNOWN'}: {message}")
+        self.reason = reason
+        self.code = code
+
+
+class AuthorizationRefused(ServiceError):
+    pass
+
+
+class BudgetExhausted(ServiceError):
+    pass
+
+
+class AccountRefused(ServiceError):
+    pass
+
+
+class ModelRefused(ServiceError):
+    pass
+
+
+class RequestRefused(ServiceError):
+    pass
+
+
+class Unavailable(ServiceError):
+    retry_after: float | None = None
+
+
+class VerificationError(BankSdkError):
+    pass
+
+
+class AnswerNotFresh(VerificationError):
+    pass
+
+
+class AnswerOutOfRange(VerificationError):
+    pass
+
+
+_GROUPS: Final[dict[type[ServiceError], str]] = {
+    AuthorizationRefused: (
+        "AUTHORIZATION_UNKNOWN AUTHORIZATION_EXISTS AUTHORIZATION_REVOKED AUTHORIZATION_PAUSED AUTHORIZATION_EXPIRED "
+        "AUTHORIZATION_NOT_YET_VALID AUTHORIZATION_SCOPE PURPOSE_LIMIT NOTICE_MISMATCH CATEGORY_UNKNOWN"
+    ),
+    BudgetExhausted: "AUTHORIZATION_USED_UP BUDGET_BANK_EXHAUSTED BUDGET_TOTAL_EXHAUSTED",
+    AccountRefused: ("SIGNATURE_INVALID CERTIFICATE_INVALID BANK_NOT_REGISTERED KEY_NOT_REGISTERED KEY_ALREADY_PINNED"),
+    ModelRefused: (
+        "MODEL_UNKNOWN CATALOGUE_UNKNOWN PARAMETER_SET_UNKNOWN SEED_DEGENERATE SEED_REUSED CIPHERTEXT_REFUSED "
+        "FRAME_MALFORMED FRAME_VERSION FRAME_KIND FRAME_LENGTH FRAME_RESIDUE"
+    ),
+    RequestRefused: (
+        "DOCUMENT_MALFORMED DOCUMENT_EXPIRED AUDIENCE_MISMATCH NONCE_SPENT USCC_INVALID REQUEST_INVALID "
+        "REQUEST_TOO_LARGE"
+    ),
+    Unavailable: "ENCLAVE_UNAVAILABLE OVERLOADED",
+    ServiceError: "INTERNAL",
+}
+ERROR_OF: Final = MappingProxyType({Reason(name): kind for kind, names in _GROUPS.items() for name in names.split()})
+"""The error each reason of the wire is raised as."""
