@@ -1,0 +1,146 @@
+"""The server's composition root and its commands."""
+
+import argparse
+import asyncio
+import os
+import signal
+import stat
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from xinyidai.identity import Role, TrustAnchor, load_chain
+
+from server.admission import Admission
+from server.commands import add_bank, drop_bank, now
+from server.db import Database, SchemaOutdated, check_schema, migrate
+from server.enclaves import Enclaves, build_enclaves
+from server.errors import Refused
+from server.logs import configure_logging
+from server.relay.banks import BankRelay
+from server.relay.enterprises import EnterpriseRelay
+from server.relay.journal import Journal
+from server.rest.app import build_rest
+from server.rest.https import RestEdge
+from server.rpc.server import BankEdge, build_bank_edge
+from server.rpc.servicer import BankServicer
+from server.settings import ServerSettings, load_settings
+
+log = structlog.get_logger("server.app")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Server:
+    """Both edges over one database and the enclaves."""
+
+    banks: BankEdge
+    rest: RestEdge
+    database: Database
+    enclaves: Enclaves
+    stop_seconds: float
+
+    async def start(self) -> None:
+        """Returns when both edges listen."""
+        await self.banks.start()
+        await self.rest.start()
+
+    async def stop(self) -> None:
+        """Both edges finish what is at work; then connections and database close."""
+        await asyncio.gather(self.banks.stop(self.stop_seconds), self.rest.stop())
+        await self.enclaves.close()
+        self.database.close()
+
+
+def check_files(settings: ServerSettings) -> None:
+    """Raises `ValueError` for a key others can read, `DocumentError` for a certificate of another authority or role."""
+    if stat.S_IMODE(settings.tls_key.stat().st_mode) & 0o077:
+        raise ValueError(f"私钥 {settings.tls_key} 权限过宽,请 chmod 600 / the key is open to others; chmod 600")
+    if settings.platform_ca is not None:
+        chain = load_chain(settings.tls_certificate.read_bytes())
+        TrustAnchor.from_pem(Role.SERVER, settings.platform_ca.read_bytes()).verify(chain)
+
+
+def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) -> Server:
+    """Put the server together, bound but not yet listening. Call inside a running event loop.
+
+    Raises `OSError`, `ValueError`, `SchemaOutdated`.
+    """
+    check_files(settings)
+    database = Database(settings.database_url.get_secret_value())
+    with database.engine.connect() as connection:
+        check_schema(connection)
+    enclaves = build_enclaves(settings)
+    journal = Journal(database, clock)
+    # A place for each edge: the public one cannot crowd out the banks.
+    banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
+    servicer = BankServicer(BankRelay(enclaves, database, journal), banks)
+    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), public)
+    return Server(
+        build_bank_edge(settings, servicer), RestEdge(settings, app), database, enclaves, settings.stop_seconds
+    )
+
+
+async def serve(settings: ServerSettings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    server = build_server(settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await server.start()
+    print(f"ready server grpc={server.banks.address} rest={server.rest.url}", flush=True)
+    await stopping.wait()
+    log.info("stopping")
+    await server.stop()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="xyd-server", description="各方之间的平台 / The platform between the parties")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("serve", "启动服务 / serve"),
+        ("migrate", "建立或升级数据库 / create or upgrade the database"),
+        ("add-bank", "登记银行,或更换其证书 / register a bank, or renew its certificate"),
+        ("remove-bank", "停用银行 / a bank may no longer call"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--config", type=Path, required=True)
+        if name.endswith("-bank"):
+            command.add_argument("--id", required=True)
+        if name == "add-bank":
+            command.add_argument("--name-zh", required=True)
+            command.add_argument("--name-en", required=True)
+            command.add_argument("--certificate", type=Path, required=True)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    chosen = _parser().parse_args(arguments)
+    configure_logging()
+    os.umask(0o077)
+    try:
+        _run(chosen, load_settings(chosen.config))
+    except (Refused, SchemaOutdated, SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"xyd-server: {error}")
+
+
+def _run(chosen: Any, settings: ServerSettings) -> None:
+    if chosen.command == "serve":
+        asyncio.run(serve(settings))
+    elif chosen.command == "migrate":
+        migrate(settings.database_url.get_secret_value())
+        print("数据库已就绪 / the database is ready")
+    elif chosen.command == "add-bank":
+        bank = add_bank(settings, chosen.id, chosen.name_zh, chosen.name_en, chosen.certificate)
+        print(f"已登记银行 {bank} / registered bank {bank}")
+    else:
+        bank = drop_bank(settings, chosen.id)
+        print(f"已停用银行 {bank} / bank {bank} may no longer call")
+
+
+if __name__ == "__main__":
+    main()

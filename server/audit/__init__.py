@@ -1,0 +1,1 @@
+"""What passed through the platform, append-only."""

@@ -1,0 +1,40 @@
+"""The audit table. Triggers of the database refuse to change or delete a row (see the first migration)."""
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger
+from sqlmodel import Field
+
+from server.db.base import BigId, Record
+
+
+class Kind(StrEnum):
+    ADD_BANK = "add_bank"
+    REMOVE_BANK = "remove_bank"
+    REGISTER_KEY = "register_key"
+    REGISTER_MODEL = "register_model"
+    SUBMIT_AUTHORIZATION = "submit_authorization"
+    SUBMIT_STATEMENT = "submit_statement"
+    READ_USAGE = "read_usage"
+    ASSESS = "assess"
+
+
+class AuditEvent(Record, table=True):
+    """One thing that passed. What the parties claim stands here even when the enclave refused it: see `outcome`."""
+
+    __tablename__ = "audit_event"
+
+    event_id: int | None = Field(default=None, primary_key=True, sa_type=BigId)
+    at: int = Field(sa_type=BigInteger, index=True)
+    """Seconds since 1970-01-01 UTC."""
+    kind: str = Field(max_length=32)
+    outcome: str = Field(max_length=64)
+    """"OK", "CANCELLED" (nobody waited for the answer), or a reason of xinyidai.reasons."""
+    enclave: str | None = Field(default=None, max_length=63)
+    bank: str | None = Field(default=None, max_length=63)
+    enterprise: str | None = Field(default=None, max_length=18)
+    model: str | None = Field(default=None, max_length=64)
+    authorization: str | None = Field(default=None, max_length=64)
+    """Hex digest."""
+    assessment: str | None = Field(default=None, max_length=64)
+    """Id from the enclave's receipt."""

@@ -1,0 +1,65 @@
+"""The operator's commands besides `serve`. Each is one transaction and one line in the audit."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from xinyidai.identifiers import BankId, parse_bank_id
+from xinyidai.identity import Role, TrustAnchor, load_chain, thumbprint
+
+from server.audit.models import Kind
+from server.audit.service import OK, Event, append
+from server.banks.errors import CertificateInUse
+from server.banks.service import Registration, register_bank, remove_bank
+from server.db import Database, check_schema
+from server.settings import ServerSettings
+
+Clock = Callable[[], int]
+
+
+def now() -> int:
+    """Seconds since 1970-01-01 UTC."""
+    return int(time.time())
+
+
+def _open(settings: ServerSettings) -> Database:
+    database = Database(settings.database_url.get_secret_value())
+    with database.engine.connect() as connection:
+        check_schema(connection)
+    return database
+
+
+def add_bank(
+    settings: ServerSettings, raw_id: str, name_zh: str, name_en: str, certificate: Path, clock: Clock = now
+) -> BankId:
+    """Register a bank by its certificate (PEM chain, leaf first). Raises `ValueError`, `Refused`, `SchemaOutdated`."""
+    bank = parse_bank_id(raw_id)
+    for name in (name_zh, name_en):
+        if not 1 <= len(name.strip()) <= 128:
+            raise ValueError("名称为 1 至 128 个字符 / a name has 1 to 128 characters")
+    chain = load_chain(certificate.read_bytes())
+    identity = TrustAnchor.from_pem(Role.BANK, settings.banks_ca.read_bytes()).verify(chain)
+    if identity.name != bank:
+        raise CertificateInUse("证书属于另一家银行 / the certificate names another bank")
+    registration = Registration(bank, name_zh.strip(), name_en.strip(), thumbprint(chain[0]))
+    database = _open(settings)
+    try:
+        with database.transaction("add bank") as session:
+            register_bank(session, registration, clock())
+            append(session, [Event(Kind.ADD_BANK, OK, bank=bank)], clock())
+    finally:
+        database.close()
+    return bank
+
+
+def drop_bank(settings: ServerSettings, raw_id: str, clock: Clock = now) -> BankId:
+    """The bank is refused from its next call on. Raises `ValueError`, `Refused`, `SchemaOutdated`."""
+    bank = parse_bank_id(raw_id)
+    database = _open(settings)
+    try:
+        with database.transaction("remove bank") as session:
+            remove_bank(session, bank)
+            append(session, [Event(Kind.REMOVE_BANK, OK, bank=bank)], clock())
+    finally:
+        database.close()
+    return bank

@@ -1,0 +1,50 @@
+"""What every table shares: one metadata with predictable constraint names, and insertion that tolerates repeats."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, SQLModel, col
+
+naming: Final = MappingProxyType(
+    {
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+BigId: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column declared INTEGER."""
+
+
+class Record(SQLModel):
+    """Base of every table."""
+
+    metadata = MetaData(naming_convention=dict(naming))
+
+
+def insert_or_ignore(session: Session, table: type[Record], rows: Sequence[Mapping[str, Any]]) -> None:
+    """One atomic statement: a row whose key is taken already changes nothing."""
+    if rows:
+        session.execute(_insert(session, table).values([dict(row) for row in rows]).on_conflict_do_nothing())
+
+
+def insert_or_update(
+    session: Session, table: type[Record], row: Mapping[str, Any], key: str, update: Sequence[str], **unless: Any
+) -> None:
+    """One atomic statement: where `key` is taken, the columns of `update` take the new values, unless a column already
+    has the value `unless` names for it."""
+    statement = _insert(session, table).values(**row)
+    where = [col(getattr(table, name)) != value for name, value in unless.items()]
+    changes = {name: statement.excluded[name] for name in update}
+    condition = where[0] if where else None
+    session.execute(statement.on_conflict_do_update(index_elements=[key], set_=changes, where=condition))
+
+
+def _insert(session: Session, table: type[Record]) -> Any:
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)

@@ -1,0 +1,18 @@
+"""Run by Alembic. The connection comes from `server.db.migrate`; there is no other way in."""
+
+from alembic import context
+
+from server.assessments import models as _assessments  # noqa: F401
+from server.audit import models as _audit  # noqa: F401
+from server.authorizations import models as _authorizations  # noqa: F401
+from server.banks import models as _banks  # noqa: F401
+from server.db.base import Record
+from server.enterprises import models as _enterprises  # noqa: F401
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Record.metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,1 @@
+"""Enterprises whose key an enclave pinned."""

@@ -1,0 +1,1 @@
+"""The edge for enterprises and the public: REST over HTTPS."""

@@ -1,0 +1,55 @@
+"""The FastAPI application."""
+
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from xinyidai.reasons import Reason
+
+from server.admission import Admission
+from server.db import Database
+from server.enclaves import Enclaves
+from server.relay.enterprises import EnterpriseRelay
+from server.rest.edge import Edge
+from server.rest.problems import problem
+from server.rest.routes import enterprise_routes, health_routes, public_routes
+
+_DESCRIPTION: Final = (
+    "企业授权、撤销、查看本企业数据的使用情况。平台只转发,由数据域逐一验证签名。\n\n"
+    "Enterprises grant and revoke authorizations and see every use of their data. The platform only relays; the "
+    "enclave verifies every signature itself."
+)
+_MOST_ERRORS: Final = 5
+
+
+def build_rest(database: Database, enclaves: Enclaves, relay: EnterpriseRelay, admission: Admission) -> FastAPI:
+    app = FastAPI(
+        title="信易贷 / Xinyidai",
+        version="1",
+        description=_DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        # The bundled pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.include_router(enterprise_routes(relay))
+    app.include_router(public_routes(database, enclaves))
+    app.include_router(health_routes(database, enclaves))
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _not_http)
+    app.add_middleware(Edge, admission=admission)
+    return app
+
+
+def _not_valid(_: Request, error: Exception) -> JSONResponse:
+    """Says where and which rule, never what was sent."""
+    found = error.errors()[:_MOST_ERRORS] if isinstance(error, RequestValidationError) else []
+    detail = "; ".join(f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}" for entry in found)
+    return problem(Reason.REQUEST_INVALID, detail)
+
+
+def _not_http(_: Request, error: Exception) -> JSONResponse:
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    return problem(Reason.REQUEST_INVALID, "no such path or method; see /v1/openapi.json", status)

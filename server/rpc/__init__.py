@@ -1,0 +1,1 @@
+"""The banks' edge: gRPC with mutual TLS."""

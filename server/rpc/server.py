@@ -1,0 +1,55 @@
+"""The gRPC server: mutual TLS, health, reflection."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from xinyidai.v1 import bank_pb2, bank_pb2_grpc
+
+from server.rpc.servicer import BankServicer
+from server.settings import ServerSettings
+
+_MAX_RECEIVE: Final = 256 * 1024
+_SERVICE: Final = bank_pb2.DESCRIPTOR.services_by_name["BankService"].full_name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankEdge:
+    server: grpc.aio.Server
+    health: Any
+    address: str
+    """<host>:<port> it is bound to."""
+
+    async def start(self) -> None:
+        await self.server.start()
+        for name in ("", _SERVICE):
+            await self.health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Say so first, then let calls at work finish."""
+        await self.health.enter_graceful_shutdown()
+        await self.server.stop(grace_seconds)
+
+
+def build_bank_edge(settings: ServerSettings, servicer: BankServicer) -> BankEdge:
+    """Raises `OSError` for unreadable files, `RuntimeError` when the address is taken."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", _MAX_RECEIVE),
+            # Two servers on one port would split the banks between them without a word.
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    probe = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    reflection.enable_server_reflection((_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    credentials = grpc.ssl_server_credentials(
+        [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
+        root_certificates=settings.banks_ca.read_bytes(),
+        require_client_auth=True,
+    )
+    port = server.add_secure_port(settings.grpc_listen, credentials)
+    return BankEdge(server, probe, f"{settings.grpc_listen.rpartition(':')[0]}:{port}")

@@ -1,0 +1,90 @@
+"""The server's settings: one frozen object a process, read once from a TOML file; unknown keys are refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from xinyidai.identifiers import parse_enclave_id
+
+_PATHS: Final = ("tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca")
+_SQLITE: Final = "sqlite:///"
+
+
+class EnclaveAddress(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    address: str
+    """"unix:<path>", or "<host>:<port>" (mTLS with the server's certificate)."""
+
+    @field_validator("id")
+    @classmethod
+    def _well_formed(cls, value: str) -> str:
+        return parse_enclave_id(value)
+
+
+class ServerSettings(BaseSettings):
+    """Environment variables XYD_SERVER_<KEY> override the file, so that a password need not stand in it."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="XYD_SERVER_")
+
+    database_url: SecretStr = SecretStr(f"{_SQLITE}data/server.sqlite")
+    """"sqlite:///<path>" or "postgresql+psycopg://..."."""
+    grpc_listen: str = "127.0.0.1:0"
+    """<host>:<port>; port 0 takes a free one."""
+    rest_listen: str = "127.0.0.1:0"
+    tls_certificate: Path
+    """PEM chain, leaf first, of role server: for banks, for enterprises' programs and towards the enclaves."""
+    tls_key: Path
+    banks_ca: Path
+    enclaves_ca: Path
+    platform_ca: Path | None = None
+    """If given, the server checks at start that its own certificate descends from it."""
+    enclaves: tuple[EnclaveAddress, ...] = Field(min_length=1, max_length=16)
+    enclave_deadline_seconds: float = Field(default=10, gt=0, le=600)
+    """The longest a single call waits for an enclave; a bank's shorter deadline wins."""
+    stream_deadline_seconds: float = Field(default=3600, gt=0, le=86_400)
+    """The longest one AssessMany stream may last; a bank's shorter deadline wins."""
+    max_concurrent_calls: int = Field(default=128, ge=1, le=10_000)
+    """Calls and streams at work at once, on each edge for itself; more are refused as OVERLOADED."""
+    stop_seconds: float = Field(default=10, ge=0, le=600)
+    """How long calls at work may take to finish after SIGTERM."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        return env_settings, init_settings
+
+    @field_validator("enclaves")
+    @classmethod
+    def _distinct(cls, value: tuple[EnclaveAddress, ...]) -> tuple[EnclaveAddress, ...]:
+        if len({enclave.id for enclave in value}) != len(value):
+            raise ValueError("each enclave id may stand once")
+        return value
+
+
+def load_settings(path: Path) -> ServerSettings:
+    """Read a TOML file; relative paths are relative to its folder. Raises `OSError`, `ValueError` naming the key."""
+    values: dict[str, Any] = tomllib.loads(path.read_text())
+    return _absolute(ServerSettings(**values), path.resolve().parent)
+
+
+def _absolute(settings: ServerSettings, base: Path) -> ServerSettings:
+    changed: dict[str, Any] = {name: base / value for name in _PATHS if (value := getattr(settings, name)) is not None}
+    changed["database_url"] = SecretStr(_absolute_url(settings.database_url.get_secret_value(), base))
+    changed["enclaves"] = tuple(
+        enclave.model_copy(update={"address": f"unix:{base / enclave.address.removeprefix('unix:')}"})
+        if enclave.address.startswith("unix:")
+        else enclave
+        for enclave in settings.enclaves
+    )
+    return settings.model_copy(update=changed)
+
+
+def _absolute_url(url: str, base: Path) -> str:
+    return f"{_SQLITE}{base / url.removeprefix(_SQLITE)}" if url.startswith(_SQLITE) else url
