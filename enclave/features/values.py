@@ -1,0 +1,94 @@
+"""Records to feature values: every category's expressions, executed one category at a time."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import ibis
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from xinyidai.catalogue import Catalogue
+
+from enclave.features.coding import ValueStatus
+from enclave.features.registry import plan
+from enclave.features.tables import Tables
+from enclave.features.windows import Clock
+from enclave.records.reader import CategoryCount, embedded_backend, read_records
+
+_DECIMALS: Final = 9
+"""Values are rounded here. Fields have at most six decimals, so what is beyond is noise of the arithmetic, which would
+put 100 * 0.3 just below an edge at 30."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureValues:
+    """What is known of everyone on one day. All arrays have one row an enterprise, in the order of `enterprises`."""
+
+    as_of: date
+    enterprises: NDArray[np.bytes_]
+    """Shape (n,), dtype S18, sorted and distinct."""
+    values: NDArray[np.float64]
+    """Shape (n, features), in catalogue order and in each feature's unit; NaN wherever `status` is no value."""
+    status: NDArray[np.uint8]
+    """Shape (n, features), of `ValueStatus`."""
+    counts: tuple[CategoryCount, ...]
+    """What became of the rows, a file each."""
+
+
+def feature_values(
+    records: Path, catalogue: Catalogue, as_of: date, *, backend: ibis.BaseBackend | None = None
+) -> FeatureValues:
+    """The value of every feature of every enterprise with a usable row, as known at the end of `as_of`.
+
+    Raises `NoFeatureRule` for a catalogue this package cannot compute and `ValueError` unless `as_of` ends a month,
+    both before reading anything; `RecordsError` for records that are not as the catalogue says. `backend`: another
+    Ibis backend than the embedded DuckDB.
+    """
+    plans = plan(catalogue)
+    clock = Clock.at(as_of, catalogue)
+    own = embedded_backend(records) if backend is None else backend
+    try:
+        found = read_records(records, catalogue, as_of, own)
+        tables = Tables(catalogue, found)
+        enterprises = np.sort(_codes(found.enterprises.to_pyarrow()))
+        shape = (enterprises.size, len(catalogue.features))
+        values = np.full(shape, np.nan)
+        status = np.full(shape, ValueStatus.MISSING, np.uint8)
+        places = {feature.code: at for at, feature in enumerate(catalogue.features)}
+        for category in plans:
+            if tables.held(category.category.code):
+                for expression in category.tables(tables, clock):
+                    _place(expression.to_pyarrow(), enterprises, places, values, status)
+    finally:
+        if backend is None:
+            own.disconnect()
+    return FeatureValues(as_of, enterprises, values, status, found.counts)
+
+
+def _codes(table: pa.Table) -> NDArray[np.bytes_]:
+    codes: NDArray[np.bytes_] = table["uscc"].to_numpy().astype("S18")
+    return codes
+
+
+def _place(
+    table: pa.Table,
+    enterprises: NDArray[np.bytes_],
+    places: dict[str, int],
+    values: NDArray[np.float64],
+    status: NDArray[np.uint8],
+) -> None:
+    """Write one executed table into the arrays. A feature the catalogue leaves out of a module's is passed over."""
+    rows = np.searchsorted(enterprises, _codes(table))
+    for name in table.column_names:
+        if name not in places:
+            continue
+        column = np.round(table[name].cast(pa.float64()).to_numpy().astype(np.float64), _DECIMALS)
+        kind = np.where(np.isfinite(column), ValueStatus.VALUE, ValueStatus.MISSING).astype(np.uint8)
+        if f"{name}__na" in table.column_names:
+            excluded = table[f"{name}__na"].to_numpy().astype(np.bool_)
+            kind[excluded] = ValueStatus.NOT_APPLICABLE
+        column[kind != ValueStatus.VALUE] = np.nan
+        values[rows, places[name]] = column
+        status[rows, places[name]] = kind
