@@ -5,77 +5,187 @@ What is named in `__all__` is the interface; every module of this package is pri
 
 from xinyidai.catalogue import Catalogue, CellKind, builtin_catalogue, load_catalogue, parse_catalogue
 
+from bank_sdk.advice import next_step
+from bank_sdk.calibration import calibrate_grades, calibrate_scale
 from bank_sdk.client import BankClient
+from bank_sdk.comparison import Comparison, Pair, SwapCell, compare
 from bank_sdk.credentials import BankCredentials
+from bank_sdk.decision import Action, Decision, Grade, Policy
 from bank_sdk.errors import (
     AccountRefused,
+    AmbiguousCategory,
     AnswerNotFresh,
     AnswerOutOfRange,
     AuthorizationRefused,
     BankSdkError,
     BinGap,
     BinOverlap,
+    BinSyntaxError,
     BudgetExhausted,
+    CategoriesShareCell,
+    CategoryNotInVocabulary,
     CredentialsError,
     EdgeNotOnGrid,
+    FileMalformed,
     ImportRefused,
     InputError,
     KeyStoreError,
+    LossyBinLabels,
     MissingPolicyRequired,
     ModelRefused,
+    NotAdditive,
+    OddsDirectionRequired,
+    ParityFailed,
+    PlanMismatch,
     PointsInvalid,
     PointsOverflow,
     RequestRefused,
+    ScaleRequired,
     ScorecardError,
     ServiceError,
+    SpecialValueUnmapped,
     TableInvalid,
     Unavailable,
     UnknownFeature,
+    UnknownFormat,
+    UnknownPolicyRequired,
+    UnsafeFormat,
+    UnsupportedElement,
+    UnsupportedObjective,
     VerificationError,
 )
+from bank_sdk.explain import ReasonCode, reasons
+from bank_sdk.fit.codes import codes_of
+from bank_sdk.fit.parity import ParityReport, parity_report
+from bank_sdk.fit.stumps import StumpOptions
+from bank_sdk.fit.train import TrainedModel, train_on_codes
+from bank_sdk.fit.woe import ScorecardOptions
 from bank_sdk.keys import KeyStore
+from bank_sdk.metrics import Discrimination, discrimination
+from bank_sdk.models.importers.imports import Import
+from bank_sdk.models.importers.lightgbm import from_lightgbm
+from bank_sdk.models.importers.load import load_any
+from bank_sdk.models.importers.optbinning import from_optbinning
+from bank_sdk.models.importers.pmml import from_pmml
+from bank_sdk.models.importers.report import ConversionReport, EdgeChange, LostBin, PointsChange, PolicyUse
+from bank_sdk.models.importers.scorecardpy import from_scorecardpy
+from bank_sdk.models.importers.sklearn import from_sklearn
+from bank_sdk.models.importers.table import from_csv
+from bank_sdk.models.importers.toad import from_toad
+from bank_sdk.models.importers.xgboost import from_xgboost
+from bank_sdk.models.scale import Scale
 from bank_sdk.models.scorecard import OverflowProof, Scorecard
+from bank_sdk.models.trees import Split, Tree, TreeModel, TreeProof
+from bank_sdk.monitoring import Band, Stability, csi, psi
+from bank_sdk.portfolio import Journal, PortfolioRow, assess_frame, assess_portfolio
 from bank_sdk.results import AssessmentResult, GrantedAuthorization, RegisteredModel, ScoreInterval
 from bank_sdk.sync import BankClientSync
 
 __all__ = [
     "AccountRefused",
+    "Action",
+    "AmbiguousCategory",
     "AnswerNotFresh",
     "AnswerOutOfRange",
     "AssessmentResult",
     "AuthorizationRefused",
+    "Band",
     "BankClient",
     "BankClientSync",
     "BankCredentials",
     "BankSdkError",
     "BinGap",
     "BinOverlap",
+    "BinSyntaxError",
     "BudgetExhausted",
     "Catalogue",
+    "CategoriesShareCell",
+    "CategoryNotInVocabulary",
     "CellKind",
+    "Comparison",
+    "ConversionReport",
     "CredentialsError",
+    "Decision",
+    "Discrimination",
+    "EdgeChange",
     "EdgeNotOnGrid",
+    "FileMalformed",
+    "Grade",
     "GrantedAuthorization",
+    "Import",
     "ImportRefused",
     "InputError",
+    "Journal",
     "KeyStore",
     "KeyStoreError",
+    "LossyBinLabels",
+    "LostBin",
     "MissingPolicyRequired",
     "ModelRefused",
+    "NotAdditive",
+    "OddsDirectionRequired",
     "OverflowProof",
+    "Pair",
+    "ParityFailed",
+    "ParityReport",
+    "PlanMismatch",
+    "PointsChange",
     "PointsInvalid",
     "PointsOverflow",
+    "Policy",
+    "PolicyUse",
+    "PortfolioRow",
+    "ReasonCode",
     "RegisteredModel",
     "RequestRefused",
+    "Scale",
+    "ScaleRequired",
     "ScoreInterval",
     "Scorecard",
     "ScorecardError",
+    "ScorecardOptions",
     "ServiceError",
+    "SpecialValueUnmapped",
+    "Split",
+    "Stability",
+    "StumpOptions",
+    "SwapCell",
     "TableInvalid",
+    "TrainedModel",
+    "Tree",
+    "TreeModel",
+    "TreeProof",
     "Unavailable",
     "UnknownFeature",
+    "UnknownFormat",
+    "UnknownPolicyRequired",
+    "UnsafeFormat",
+    "UnsupportedElement",
+    "UnsupportedObjective",
     "VerificationError",
+    "assess_frame",
+    "assess_portfolio",
     "builtin_catalogue",
+    "calibrate_grades",
+    "calibrate_scale",
+    "codes_of",
+    "compare",
+    "csi",
+    "discrimination",
+    "from_csv",
+    "from_lightgbm",
+    "from_optbinning",
+    "from_pmml",
+    "from_scorecardpy",
+    "from_sklearn",
+    "from_toad",
+    "from_xgboost",
+    "load_any",
     "load_catalogue",
+    "next_step",
+    "parity_report",
     "parse_catalogue",
+    "psi",
+    "reasons",
+    "train_on_codes",
 ]

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,6 +21,7 @@ from xinyidai.v1 import assessment_pb2, authorization_pb2, bank_pb2_grpc, catalo
 
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.errors import (
+    AuthorizationRefused,
     BankSdkError,
     InputError,
     KeyStoreError,
@@ -29,7 +31,9 @@ from bank_sdk.errors import (
 )
 from bank_sdk.keys import KeyStore, StoredModel
 from bank_sdk.models.scorecard import Scorecard
+from bank_sdk.models.trees import TreeModel
 from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, pick_newest, registration
+from bank_sdk.registration import TreeLine
 from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, RegisteredModel
 from bank_sdk.stream import AssessmentStream, read_outcome
 from bank_sdk.verification import Question, verify_model_receipt
@@ -37,6 +41,8 @@ from bank_sdk.wire import call, open_channel
 
 _PAGE = 500
 _MODEL_PAGE = 200
+_LOOKUPS = 32
+"""Enterprises up to which a call each is cheaper than listing every authorization of the bank."""
 
 
 class BankClient:
@@ -115,32 +121,42 @@ class BankClient:
             raise VerificationError("the service sent another catalogue than it named")
         return catalogue
 
-    async def register(self, scorecard: Scorecard) -> RegisteredModel:
-        """Encrypt a scorecard under a fresh key, keep the key, and register the model.
+    async def register(self, scorecard: Scorecard | TreeModel) -> RegisteredModel:
+        """Encrypt a scorecard, or a tree ensemble, under a fresh key, keep the key, and register the model.
 
-        The same scorecard registered twice gives two models with two keys. The key is stored before anything is sent;
-        when the outcome stays unknown (`Unavailable`), it stays in the store. Raises `PointsOverflow`, `KeyStoreError`,
-        `ServiceError` or `VerificationError`.
+        The same model registered twice gives two models with two keys. The key is stored before anything is sent;
+        when the outcome stays unknown (`Unavailable`), it stays in the store. An ensemble is tens of megabytes and may
+        take longer than the client's timeout. Raises `PointsOverflow`, `ImportRefused`, `KeyStoreError`, `ServiceError`
+        or `VerificationError`.
         """
-        parameters = LINEAR_4096_T1024
         enclaves = await self._registrars()
-        model, weights, zero = await asyncio.to_thread(self._encrypt, scorecard, parameters)
+        if isinstance(scorecard, TreeModel):
+            line = TreeLine(self._stub, self._asker, self._credentials, self._keys, self._timeout)
+            model, send = await line.prepare(scorecard, enclaves)
+        else:
+            model, send = await self._prepare(scorecard, enclaves)
+        try:
+            response = await send()
+        except ServiceError as error:
+            if not isinstance(error, Unavailable):
+                await asyncio.to_thread(self._keys.discard, model.model_id)
+            raise
+        receipt = self._check_registration(response, model, enclaves)
+        stored = replace(model, registered_at=receipt.registered_at, receipt=response.receipt)
+        await asyncio.to_thread(self._keys.save, stored)
+        return _registered(stored, receipt.registered_at)
+
+    async def _prepare(
+        self, scorecard: Scorecard, enclaves: tuple[EnclaveId, ...]
+    ) -> tuple[StoredModel, Callable[[], Awaitable[Any]]]:
+        model, weights, zero = await asyncio.to_thread(self._encrypt, scorecard, LINEAR_4096_T1024)
 
         def request() -> model_pb2.RegisterModelRequest:
             stamp = self._asker.stamp(enclaves)
             signed = registration(self._credentials, stamp, model, weights, zero)
             return model_pb2.RegisterModelRequest(registration=signed, weights=weights, zero=zero)
 
-        try:
-            response = await self._call(self._stub.RegisterModel, request)
-        except ServiceError as error:
-            if not isinstance(error, Unavailable):
-                await asyncio.to_thread(self._keys.discard, model.model_id)
-            raise
-        receipt = self._check_registration(response, model, parameters, enclaves)
-        stored = replace(model, registered_at=receipt.registered_at, receipt=response.receipt)
-        await asyncio.to_thread(self._keys.save, stored)
-        return _registered(stored, receipt.registered_at)
+        return model, partial(self._call, self._stub.RegisterModel, request)
 
     async def models(self) -> list[RegisteredModel]:
         """Every model the service lists for this bank, with the names this key store knows."""
@@ -168,6 +184,30 @@ class BankClient:
             found += [_granted(entry) for entry in response.authorizations]
             if not (token := response.next_page_token):
                 return found
+
+    async def usable_authorizations(
+        self, model: RegisteredModel | str, enterprises: Iterable[str]
+    ) -> dict[str, GrantedAuthorization]:
+        """For each of the enterprises that has one, the authorization `assess` would take for the model now.
+
+        Many enterprises are looked up by one listing instead of a call each. Raises `InputError` for what is no USCC,
+        `KeyStoreError`, `ServiceError` or `VerificationError`.
+        """
+        stored = await self.stored(model)
+        wanted = {as_enterprise(enterprise) for enterprise in enterprises}
+        if len(wanted) <= _LOOKUPS:
+            listed = [grant for enterprise in wanted for grant in await self.authorizations(enterprise)]
+        else:
+            listed = await self.authorizations()
+        grouped: dict[str, list[GrantedAuthorization]] = {}
+        for grant in listed:
+            grouped.setdefault(grant.terms.enterprise, []).append(grant)
+        found = {}
+        for enterprise in wanted & grouped.keys():
+            with suppress(AuthorizationRefused):
+                grants, now = grouped[enterprise], self._asker.now()
+                found[str(enterprise)] = pick_newest(grants, self._credentials, stored, self._enclaves, now, None)
+        return found
 
     async def assess(
         self,
@@ -274,14 +314,12 @@ class BankClient:
         self._keys.save(model)
         return model, weights, zero
 
-    def _check_registration(
-        self, response: Any, model: StoredModel, parameters: ParameterSet, enclaves: tuple[EnclaveId, ...]
-    ) -> ModelReceipt:
+    def _check_registration(self, response: Any, model: StoredModel, enclaves: tuple[EnclaveId, ...]) -> ModelReceipt:
         return verify_model_receipt(
             response.receipt,
             model_id=model.model_id,
             bank=self._credentials.bank,
-            parameters=parameters,
+            parameters=model.secret_key.parameters,
             catalogue=model.catalogue,
             catalogue_digest=model.catalogue_digest,
             enclaves=enclaves,

@@ -11,7 +11,24 @@ BankSdkError
  │       ├─ BinGap                values without a bin
  │       ├─ BinOverlap            values in two bins, or a cell given twice
  │       ├─ MissingPolicyRequired points for a missing, not-applicable or not-authorized cell were not given
- │       ├─ ImportRefused         the fitted object holds something a points table cannot express
+ │       ├─ ImportRefused         a file or fitted object holds something a points table cannot express
+ │       │   ├─ UnknownFormat     a file is none of the formats that are read
+ │       │   ├─ UnsafeFormat      reading the file would run code in it: pickle, joblib, archives
+ │       │   ├─ FileMalformed     a file breaks its format, or is larger or deeper than any model
+ │       │   ├─ UnsupportedElement an element of the format that has no exact counterpart here
+ │       │   ├─ UnsupportedObjective the output of the model is no log-odds
+ │       │   ├─ NotAdditive       a tree asks about more than one feature
+ │       │   ├─ BinSyntaxError    a label of a bin cannot be read
+ │       │   ├─ LossyBinLabels    labels were rounded: cut points are lost
+ │       │   ├─ AmbiguousCategory a label can be split into categories in more than one way
+ │       │   ├─ CategoryNotInVocabulary a category has no number in the catalogue
+ │       │   ├─ CategoriesShareCell categories with different points lie in one cell
+ │       │   ├─ UnknownPolicyRequired points for values the model never saw were not given
+ │       │   ├─ SpecialValueUnmapped a special value with a bin of its own was not declared
+ │       │   ├─ ScaleRequired     the file does not say how its numbers become points or probabilities
+ │       │   ├─ OddsDirectionRequired which class a model predicts was not said
+ │       │   ├─ ParityFailed      the imported model and the library's own scores differ
+ │       │   └─ PlanMismatch      a plan was made for another import
  │       └─ PointsOverflow        the largest possible score does not fit the parameter set
  ├─ KeyStoreError                 wrong passphrase, damaged or unprotected files, no key for a model
  ├─ ServiceError                  the other side refused or failed; `reason` says why
@@ -45,7 +62,12 @@ class CredentialsError(InputError):
 
 
 class ScorecardError(InputError):
-    pass
+    """`place`: where in the file or object; `mend`: what to do about it. Empty where the message says it all."""
+
+    def __init__(self, message: str, *, place: str = "", mend: str = "") -> None:
+        super().__init__((f"{place}: " if place else "") + message + (f"; {mend}" if mend else ""))
+        self.place = place
+        self.mend = mend
 
 
 class TableInvalid(ScorecardError):
@@ -65,15 +87,31 @@ class PointsInvalid(ScorecardError):
 
 
 class EdgeNotOnGrid(ScorecardError):
-    """`below` and `above` are the nearest edges that would do; None at an end of the grid."""
+    """`below` and `above` are the nearest edges that would do; None at an end of the grid.
 
-    def __init__(self, feature: str, edge: float, below: float | None, above: float | None) -> None:
+    `rows_affected`: rows of the given sample between the edge and the nearer of them; None without a sample.
+    """
+
+    def __init__(
+        self,
+        feature: str,
+        edge: float,
+        below: float | None,
+        above: float | None,
+        rows_affected: int | None = None,
+        *,
+        place: str = "",
+        mend: str = "",
+    ) -> None:
         near = " or ".join(f"{value:.17g}" for value in (below, above) if value is not None)
-        super().__init__(f"{feature}: edge {edge:.17g} is not on the public grid; the nearest are {near}")
+        rows = "" if rows_affected is None else f"; moving it to the nearer affects {rows_affected} rows of the sample"
+        message = f"{feature}: edge {edge:.17g} is not on the public grid; the nearest are {near}{rows}"
+        super().__init__(message, place=place, mend=mend)
         self.feature = feature
         self.edge = edge
         self.below = below
         self.above = above
+        self.rows_affected = rows_affected
 
 
 class BinGap(ScorecardError):
@@ -92,6 +130,89 @@ class MissingPolicyRequired(ScorecardError):
 
 
 class ImportRefused(ScorecardError):
+    pass
+
+
+class UnknownFormat(ImportRefused):
+    pass
+
+
+class UnsafeFormat(ImportRefused):
+    pass
+
+
+class FileMalformed(ImportRefused):
+    pass
+
+
+class UnsupportedElement(ImportRefused):
+    pass
+
+
+class UnsupportedObjective(ImportRefused):
+    pass
+
+
+class NotAdditive(ImportRefused):
+    """`depth`: of the deepest tree; `feature_sets`: the first few sets of features a single tree asks about."""
+
+    def __init__(self, depth: int, feature_sets: tuple[tuple[str, ...], ...], *, place: str = "") -> None:
+        sets = ", ".join("{" + ", ".join(names) + "}" for names in feature_sets)
+        super().__init__(
+            f"trees of depth {depth} ask about several features at once ({sets}); points cannot express that",
+            place=place,
+            mend="train with depth 1, or refit on the catalogue's cells with train_on_codes",
+        )
+        self.depth = depth
+        self.feature_sets = feature_sets
+
+
+class BinSyntaxError(ImportRefused):
+    pass
+
+
+class LossyBinLabels(ImportRefused):
+    pass
+
+
+class AmbiguousCategory(ImportRefused):
+    pass
+
+
+class CategoryNotInVocabulary(ImportRefused):
+    pass
+
+
+class CategoriesShareCell(ImportRefused):
+    pass
+
+
+class UnknownPolicyRequired(ImportRefused):
+    pass
+
+
+class SpecialValueUnmapped(ImportRefused):
+    pass
+
+
+class ScaleRequired(ImportRefused):
+    pass
+
+
+class OddsDirectionRequired(ImportRefused):
+    pass
+
+
+class ParityFailed(ImportRefused):
+    """`largest`: the largest difference found."""
+
+    def __init__(self, largest: float, *, place: str = "", mend: str = "") -> None:
+        message = f"the imported model and the source's own scores differ by {largest:.6g}"
+        super().__init__(message, place=place, mend=mend)
+        self.largest = largest
+
+
+class PlanMismatch(ImportRefused):
     pass
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from xinyidai.authorization import Disclosure
 from xinyidai.identifiers import EnclaveId, IdentifierError, Uscc, parse_uscc
+from xinyidai.parameters import TreeParameterSet
 from xinyidai.reasons import Reason
 from xinyidai.requests import AssessmentItem, AssessmentRequest, ModelRegistration, Stamp, request_digest
 from xinyidai.signing import DocumentMalformed
@@ -63,8 +65,10 @@ class Asker:
             raise InputError(f"precision_points is 0 to {parameters.max_precision_points}")
         question = Question(self._credentials.bank, asked, grant.digest, grant.terms, model, precision, fresh)
         largest = max(range_of(model, part)[1] for part in question.parts)
-        if largest + 2 * precision >= parameters.plain_modulus:
-            raise PointsOverflow(largest, parameters.plain_modulus - 1, 2 * precision)
+        if largest + 2 * precision >= parameters.score_modulus:
+            raise PointsOverflow(largest, parameters.score_modulus - 1, 2 * precision)
+        if isinstance(parameters, TreeParameterSet) and grant.terms.disclosure is Disclosure.BY_CATEGORY:
+            raise InputError("the score of trees is no sum over categories; ask under an authorization for the total")
         return question
 
     def sign(self, questions: Sequence[Question]) -> SignedRequest:

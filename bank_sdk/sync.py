@@ -10,13 +10,15 @@ from xinyidai.catalogue import Catalogue
 from bank_sdk.client import BankClient
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.errors import BankSdkError, InputError
-from bank_sdk.keys import KeyStore
+from bank_sdk.keys import KeyStore, StoredModel
 from bank_sdk.models.scorecard import Scorecard
+from bank_sdk.models.trees import TreeModel
 from bank_sdk.questions import Item
 from bank_sdk.results import AssessmentResult, GrantedAuthorization, RegisteredModel
 from bank_sdk.stream import MOST_UNDER_WAY
 
 Value = TypeVar("Value")
+_LOOK_SECONDS = 0.001
 
 
 class BankClientSync:
@@ -63,7 +65,7 @@ class BankClientSync:
     def catalogue(self) -> Catalogue:
         return self._run(self._client.catalogue())
 
-    def register(self, scorecard: Scorecard) -> RegisteredModel:
+    def register(self, scorecard: Scorecard | TreeModel) -> RegisteredModel:
         return self._run(self._client.register(scorecard))
 
     def models(self) -> list[RegisteredModel]:
@@ -71,6 +73,14 @@ class BankClientSync:
 
     def authorizations(self, enterprise: str | None = None) -> list[GrantedAuthorization]:
         return self._run(self._client.authorizations(enterprise))
+
+    def usable_authorizations(
+        self, model: RegisteredModel | str, enterprises: Iterable[str]
+    ) -> dict[str, GrantedAuthorization]:
+        return self._run(self._client.usable_authorizations(model, enterprises))
+
+    def stored(self, model: RegisteredModel | str) -> StoredModel:
+        return self._run(self._client.stored(model))
 
     def assess(
         self,
@@ -140,6 +150,9 @@ async def _next(results: AsyncIterator[Value]) -> Value | None:
 
 
 async def _end(results: AsyncIterator[Any]) -> None:
+    # An interrupt of the waiting thread leaves a step under way that is only being cancelled; it refuses to be closed.
+    while getattr(results, "ag_running", False):  # noqa: ASYNC110 - a generator has no event to wait for
+        await asyncio.sleep(_LOOK_SECONDS)
     close = getattr(results, "aclose", None)
     if close is not None:
         await close()

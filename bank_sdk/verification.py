@@ -213,7 +213,7 @@ def _part(question: Question, part: str, answer: AnswerCiphertext) -> ScoreInter
     """The scores that decrypt to this within the precision. There is room for the precision on both sides of the span
     (checked before asking), so the wrap at the plaintext modulus leaves one reading."""
     key = question.model.secret_key
-    precision, modulus = question.precision_points, key.parameters.plain_modulus
+    precision, modulus = question.precision_points, key.parameters.score_modulus
     offset, span = range_of(question.model, part)
     value = key.decrypt_coefficient(answer)
     if value > span + precision:

@@ -24,6 +24,7 @@ from xinyidai.v1 import enclave_pb2_grpc
 from enclave.authority.epochs import current_epoch, rotate_epoch
 from enclave.authority.models import model_frames
 from enclave.authority.store import Store
+from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose
 from enclave.hardening import harden, leave_network
@@ -31,7 +32,7 @@ from enclave.matrix import SnapshotError, SnapshotStore
 from enclave.rpc.servicer import EnclaveServicer
 from enclave.scoring.evaluator import Evaluator
 from enclave.scoring.pool import WorkerPool
-from enclave.service import EnclaveService
+from enclave.service import Deadlines, EnclaveService
 from enclave.settings import EnclaveSettings, load_settings
 
 _MAX_RECEIVE: Final = 256 * 1024
@@ -93,7 +94,8 @@ async def build_enclave(
     async def frames(model_id: str) -> tuple[bytes, bytes]:
         return await store.run(model_frames, model_id)
 
-    evaluator = build_evaluator(frames) if build_evaluator else WorkerPool(settings.workers, frames)
+    trees = TreeStore(settings.data_dir / "trees")
+    evaluator = build_evaluator(frames) if build_evaluator else WorkerPool(settings.workers, frames, trees.root)
     return EnclaveService(
         trust,
         store,
@@ -101,7 +103,12 @@ async def build_enclave(
         environment,
         evaluator,
         await store.run(current_epoch, environment),
-        (settings.answer_deadline_ms / 1000, settings.answer_deadline_per_item_ms / 1000),
+        trees,
+        Deadlines(
+            settings.answer_deadline_ms / 1000,
+            settings.answer_deadline_per_item_ms / 1000,
+            settings.answer_deadline_trees_ms / 1000,
+        ),
     )
 
 

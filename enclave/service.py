@@ -2,19 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import structlog
 from xinyidai.authorization import Disclosure
 from xinyidai.identifiers import BankId, Uscc
-from xinyidai.parameters import PARAMETER_SETS
+from xinyidai.parameters import LINEAR_4096_T1024, PARAMETER_SETS, TREES_8192
+from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
 
 from enclave.authority import grants, ledger, models
 from enclave.authority.ledger import Asked, Charged, Present, Stored
 from enclave.authority.store import Store
+from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import Environment, LockedBytes
 from enclave.errors import Refused
@@ -22,9 +25,25 @@ from enclave.matrix import CellSelector, Matrix, SnapshotStore
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
 
+_UPLOADS = 2
 _LOOK_SECONDS = 1.0
 """How often the enclave looks whether a new snapshot was loaded."""
 log = structlog.get_logger("enclave.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Seconds from the charge to the answer; 0 answers at once."""
+
+    first: float = 0.0
+    per_item: float = 0.0
+    """Added for each further item of a request."""
+    trees: float = 0.0
+    """Of a tree ensemble; each further item adds a third of it."""
+
+    def step(self, parameter_set: str, items: int) -> float:
+        first, more = (self.trees, self.trees / 3) if parameter_set == TREES_8192.name else (self.first, self.per_item)
+        return first and first + more * (items - 1)
 
 
 class EnclaveService:
@@ -38,7 +57,8 @@ class EnclaveService:
         environment: Environment,
         evaluator: Evaluator,
         epoch: tuple[int, LockedBytes],
-        deadline: tuple[float, float],
+        trees: TreeStore,
+        deadlines: Deadlines,
     ) -> None:
         self.trust = trust
         self._store = store
@@ -46,7 +66,10 @@ class EnclaveService:
         self._environment = environment
         self._evaluator = evaluator
         self._epoch, self._epoch_key = epoch
-        self._deadline, self._deadline_per_item = deadline
+        self._trees = trees
+        self._uploads = asyncio.Semaphore(_UPLOADS)
+        self._placing = asyncio.Lock()
+        self._deadlines = deadlines
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -76,6 +99,34 @@ class EnclaveService:
         await self._evaluator.check(upload.weights, upload.zero)
         return await self._store.run(models.register_model, self.trust, upload, now)
 
+    async def register_trees(self, raw: str, untrusted_frames: AsyncIterator[bytes]) -> models.RegisteredModel:
+        """The frames of a tree ensemble, one at a time. A few uploads go on at once; the others wait."""
+        registration = models.verify_registration(self.trust, raw, self._environment.clock())
+        if registration.document.parameter_set != TREES_8192.name:
+            raise Refused(Reason.PARAMETER_SET_UNKNOWN, f"trees are registered under {TREES_8192.name}")
+        async with self._uploads:
+            receiver = self._trees.receive(registration, self.trust.catalogue.layout.size)
+            try:
+                async for frame in untrusted_frames:
+                    await asyncio.to_thread(receiver.take, frame)
+                upload = await asyncio.to_thread(receiver.finish)
+                await self._evaluator.check_trees(receiver.folder)
+                async with self._placing:
+                    return await self._place(receiver.folder, upload)
+            finally:
+                receiver.close()
+                await asyncio.to_thread(self._trees.discard, receiver.folder)
+
+    async def _place(self, folder: Path, upload: models.Upload) -> models.RegisteredModel:
+        """Files before the entry that names them: a registered model is never without them. One at a time."""
+        await asyncio.to_thread(self._trees.keep, folder, upload.model_id)
+        try:
+            return await self._store.run(models.register_model, self.trust, upload, self._environment.clock())
+        except Refused:
+            if not await self._store.run(models.is_registered, upload.model_id):
+                await asyncio.to_thread(self._trees.forget, upload.model_id)
+            raise
+
     async def usage(self, raw_access: str, before: int, count: int) -> "Usage":
         now = self._environment.clock()
         enterprise = await self._store.run(grants.verify_access, self.trust, raw_access, now)
@@ -96,7 +147,7 @@ class EnclaveService:
         )
         charged_at = time.monotonic()
         outcomes = await self._answer(asked, matrix, settled)
-        await self._wait_for_deadline(charged_at, len(settled))
+        await self._wait_for_deadline(charged_at, settled)
         return asked.request.stamp.nonce, outcomes
 
     async def _answer(
@@ -136,7 +187,8 @@ class EnclaveService:
                 precision_points=entry.precision_points,
                 flood_bound=parameters.flood_bound(entry.precision_points),
             )
-            jobs.append(Job(entry.model, mask_key(self._epoch_key.reveal(), fields), entry.precision_points, active))
+            key = mask_key(self._epoch_key.reveal(), fields)
+            jobs.append(Job(entry.model, key, entry.precision_points, active, parameters))
         return jobs
 
     def _receipt(self, matrix: Matrix, entry: Charged, parts: Sequence[tuple[str, bytes]]) -> str:
@@ -160,10 +212,10 @@ class EnclaveService:
             answers=tuple(AnswerDigest(category, answer_digest(frame)) for category, frame in parts),
         ).sign(self.trust.receipt_key)
 
-    async def _wait_for_deadline(self, charged_at: float, items: int) -> None:
+    async def _wait_for_deadline(self, charged_at: float, settled: Sequence[Charged | Stored | Refused]) -> None:
         """Answers leave at a fixed time after the charge, or at the next multiple of it, whatever the work took."""
-        step = self._deadline and self._deadline + self._deadline_per_item * (items - 1)
-        if step:
+        sets = {entry.parameter_set for entry in settled if isinstance(entry, Charged)}
+        if step := self._deadlines.step(next(iter(sets), LINEAR_4096_T1024.name), len(settled)):
             spent = time.monotonic() - charged_at
             await asyncio.sleep(step - spent % step)
 

@@ -38,6 +38,8 @@ class EnclaveSettings(BaseModel):
     """Answers leave this long after the charge; 0: at once."""
     answer_deadline_per_item_ms: int = Field(default=5, ge=0, le=1_000)
     """Added for each further item of a request."""
+    answer_deadline_trees_ms: int = Field(default=150, ge=0, le=10_000)
+    """Likewise for a tree ensemble, and for each further item a third of it."""
     budget_bank_bits: int = Field(default=32, ge=0, le=1_000)
     """What one bank may learn of one enterprise in 12 months, unless the enterprise sets another limit."""
     budget_total_bits: int = Field(default=128, ge=0, le=1_000)

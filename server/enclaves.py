@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import grpc
@@ -50,6 +50,10 @@ class Enclave:
             return await method(request, timeout=_shorter(self.deadline_seconds, remaining))
         except grpc.aio.AioRpcError as error:
             raise translate(self.id, error) from error
+
+    def patient(self) -> "Enclave":
+        """The same enclave for a call that streams."""
+        return replace(self, deadline_seconds=self.stream_deadline_seconds)
 
     def assess_many(self, remaining: float | None) -> Any:
         """A bidirectional call; read and write it, and translate its errors with `translate`."""

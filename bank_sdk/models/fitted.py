@@ -57,7 +57,7 @@ class Imported:
                 )
 
     def _their_scores(self, probes: Sequence[Probe]) -> list[float]:
-        names = _names(self.fitted.binning_process_.variable_names)
+        names = text_list(self.fitted.binning_process_.variable_names)
         columns = {
             name: [float("nan") if (value := probe.get(name, 0.0)) is None else value for probe in probes]
             for name in names
@@ -77,9 +77,9 @@ def read_fitted(
     """Raises a `ScorecardError`; see `Scorecard.from_optbinning`."""
     try:
         process = fitted.binning_process_
-        names = _names(process.get_support(names=True))
+        names = text_list(process.get_support(names=True))
         rows = fitted.table(style="detailed")
-        by_variable = _points_by_variable(_names(rows["Variable"]), list(rows["Points"]))
+        by_variable = points_by_variable(text_list(rows["Variable"]), list(rows["Points"]))
         intercept = getattr(fitted, "intercept_", 0)
     except (AttributeError, KeyError, TypeError) as error:
         raise ImportRefused("not a fitted optbinning Scorecard; fit it first") from error
@@ -90,8 +90,8 @@ def read_fitted(
             raise BinOverlap(f"{variable.feature.code}: two variables are mapped to it")
         variables.append(variable)
         points[variable.feature.code] = _cells(variable, by_variable.get(name, []), policies, rounding)
-    base = whole("intercept", _scalar(intercept), rounding)
-    every = [_scalar(value) for row in by_variable.values() for value in row] + [_scalar(intercept)]
+    base = whole("intercept", scalar(intercept), rounding)
+    every = [scalar(value) for row in by_variable.values() for value in row] + [scalar(intercept)]
     exact = all(value == round(value) for value in every)
     return Imported(fitted, tuple(variables), points, base, 0.0 if exact else 0.5 * (len(names) + 1) + 1e-6)
 
@@ -113,24 +113,24 @@ def _cells(
 ) -> tuple[int, ...]:
     if len(points) != len(variable.splits) + 3:
         raise ImportRefused(f"{variable.name}: the table has {len(points)} rows for {len(variable.splits)} splits")
-    rounded = [whole(variable.name, _scalar(value), rounding) for value in points]
+    rounded = [whole(variable.name, scalar(value), rounding) for value in points]
     edges = (-math.inf, *variable.splits, math.inf)
     bins = [Bin(edges[i], edges[i + 1], rounded[i]) for i in range(len(edges) - 1)]
     return fill_cells(variable.feature, bins, {CellKind.MISSING: rounded[-1]}, policies)
 
 
-def _points_by_variable(names: Sequence[str], points: Sequence[Any]) -> dict[str, list[Any]]:
+def points_by_variable(names: Sequence[str], points: Sequence[Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for name, value in zip(names, points, strict=True):
         found.setdefault(name, []).append(value)
     return found
 
 
-def _names(values: Any) -> list[str]:
+def text_list(values: Any) -> list[str]:
     return [str(value) for value in values]
 
 
-def _scalar(value: Any) -> float:
+def scalar(value: Any) -> float:
     """A number, or an array of one."""
     try:
         number = float(value.item() if hasattr(value, "item") else value)

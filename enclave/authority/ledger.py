@@ -13,7 +13,7 @@ from typing import Final
 
 from xinyidai.authorization import Authorization, Disclosure
 from xinyidai.identity import verify_with_chain
-from xinyidai.parameters import PARAMETER_SETS
+from xinyidai.parameters import PARAMETER_SETS, TREES_8192
 from xinyidai.purposes import DAY_SECONDS, PURPOSES
 from xinyidai.reasons import Reason
 from xinyidai.requests import REQUEST_TYPE, AssessmentItem, AssessmentRequest, parse_request, request_digest
@@ -100,6 +100,8 @@ def charge(
     with transaction(connection, "charge assessments"):
         spend_nonce(connection, asked.certificate, asked.request.stamp, now)
         parameter_set = parameter_set_of(connection, asked.request.model, asked.bank, trust.catalogue.digest)
+        if asked.request.disclosure is Disclosure.BY_CATEGORY and parameter_set == TREES_8192.name:
+            raise Refused(Reason.REQUEST_INVALID, "the score of trees is no sum over categories; ask for the total")
         for item in asked.request.items:
             try:
                 settled.append(_settle(connection, trust, asked, item, parameter_set, present, now, new_id))

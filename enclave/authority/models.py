@@ -25,8 +25,9 @@ class Upload:
     bank: BankId
     signer: str
     weights: bytes
+    """Of a tree ensemble: its LEAVES frame; the rest lies in the folder of tree ensembles."""
     zero: bytes
-    seeds: tuple[bytes, bytes]
+    seeds: tuple[bytes, ...]
     model_id: str
 
 
@@ -36,8 +37,17 @@ class RegisteredModel:
     receipt: str
 
 
-def check_upload(trust: Trust, raw: str, untrusted_weights: bytes, untrusted_zero: bytes, now: int) -> Upload:
-    """Raises `Refused`, `DocumentError` or `FrameError`. The expensive check, expansion by the library, comes after."""
+@dataclass(frozen=True, slots=True)
+class VerifiedRegistration:
+    """What a bank signed about a model that has yet to be read."""
+
+    document: ModelRegistration
+    bank: BankId
+    signer: str
+
+
+def verify_registration(trust: Trust, raw: str, now: int) -> VerifiedRegistration:
+    """Raises `Refused` or `DocumentError`. Spends nothing yet."""
     signed = verify_with_chain(raw, REGISTRATION_TYPE, trust.banks)
     registration = parse_registration(signed.claims)
     trust.check_stamp(registration.stamp, now)
@@ -53,6 +63,13 @@ def check_upload(trust: Trust, raw: str, untrusted_weights: bytes, untrusted_zer
             Reason.CATALOGUE_UNKNOWN,
             f"build the model on the catalogue in force, {trust.catalogue.reference}",
         )
+    return VerifiedRegistration(registration, parse_bank_id(signed.identity.name), signed.thumbprint)
+
+
+def check_upload(trust: Trust, raw: str, untrusted_weights: bytes, untrusted_zero: bytes, now: int) -> Upload:
+    """Raises `Refused`, `DocumentError` or `FrameError`. The expensive check, expansion by the library, comes after."""
+    verified = verify_registration(trust, raw, now)
+    registration, bank = verified.document, verified.bank
     weights = decode_seeded(untrusted_weights, FrameKind.WEIGHTS)
     zero = decode_seeded(untrusted_zero, FrameKind.ZERO)
     digests = (hashlib.sha256(untrusted_weights).hexdigest(), hashlib.sha256(untrusted_zero).hexdigest())
@@ -62,14 +79,13 @@ def check_upload(trust: Trust, raw: str, untrusted_weights: bytes, untrusted_zer
         raise Refused(Reason.PARAMETER_SET_UNKNOWN, "the frames are of another parameter set than the registration")
     if weights.seed == zero.seed:
         raise Refused(Reason.SEED_REUSED, "both ciphertexts use one seed, which would reveal the points; encrypt anew")
-    bank = parse_bank_id(signed.identity.name)
     identity = model_id(
         registration.parameter_set, registration.catalogue_digest, untrusted_weights, untrusted_zero, bank
     )
     return Upload(
         registration,
         bank,
-        signed.thumbprint,
+        verified.signer,
         untrusted_weights,
         untrusted_zero,
         (weights.seed, zero.seed),
@@ -109,6 +125,10 @@ def register_model(connection: sqlite3.Connection, trust: Trust, upload: Upload,
             ),
         )  # fmt: skip
     return RegisteredModel(upload.model_id, receipt)
+
+
+def is_registered(connection: sqlite3.Connection, identity: str) -> bool:
+    return connection.execute("SELECT 1 FROM model WHERE model_id = ?", (identity,)).fetchone() is not None
 
 
 def model_frames(connection: sqlite3.Connection, identity: str) -> tuple[bytes, bytes]:

@@ -96,6 +96,19 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
         return model_pb2.RegisterModelResponse(model_id=model.model_id, receipt=model.receipt)
 
     @_translated
+    async def RegisterTrees(self, requests: AsyncIterator[Any], context: Any) -> model_pb2.RegisterModelResponse:
+        opening = await anext(aiter(requests), None)
+        if opening is None or opening.WhichOneof("part") != "registration":
+            raise Refused(Reason.REQUEST_INVALID, "the first message holds the registration, each other one a frame")
+
+        async def frames() -> AsyncIterator[bytes]:
+            async for request in requests:
+                yield request.frame
+
+        model = await self._service.register_trees(opening.registration, frames())
+        return model_pb2.RegisterModelResponse(model_id=model.model_id, receipt=model.receipt)
+
+    @_translated
     async def RegisterKey(self, request: Any, context: Any) -> enclave_pb2.RegisterKeyResponse:
         enterprise, thumbprint = await self._service.register_key(request.registration)
         return enclave_pb2.RegisterKeyResponse(enterprise=enterprise, key_thumbprint=thumbprint)

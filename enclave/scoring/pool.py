@@ -8,21 +8,24 @@ import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
 from xinyidai.framing import FrameKind, frame_bytes
-from xinyidai.parameters import LINEAR_4096_T1024
+from xinyidai.parameters import TREES_8192, TreeParameterSet
 from xinyidai.reasons import Reason
 
 from enclave.errors import Refused
 from enclave.scoring.evaluator import Job
 from enclave.scoring.worker import JOB, LENGTH
 
-_ANSWER: Final = frame_bytes(FrameKind.ANSWER, LINEAR_4096_T1024)
 _CHUNK: Final = 8
-"""Jobs a message: large enough to be cheap, small enough to spread one request over the workers."""
+"""Jobs a message: large enough to be cheap, small enough to spread one request over the workers. Trees go singly."""
 _MODELS_A_WORKER: Final = 64
+_TREES_A_WORKER: Final = 3
+"""Of the address space a worker may use, one takes at most 0.8 GB: half of 4096 columns, expanded."""
+_WIRE_ID_AT: Final = 5
 _ATTEMPTS: Final = 3
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 log = structlog.get_logger("enclave.scoring")
@@ -49,7 +52,8 @@ class _Worker:
         theirs.close()
         mine.setblocking(False)
         self._socket = mine
-        self._models: OrderedDict[str, None] = OrderedDict()
+        self._models: OrderedDict[str, bool] = OrderedDict()
+        """Least recently used first; whether it is a tree ensemble."""
 
     async def call(self, message: bytes) -> bytes:
         loop = asyncio.get_running_loop()
@@ -76,16 +80,24 @@ class _Worker:
             got += read
         return bytes(buffer)
 
-    async def load(self, model_id: str, frames: Frames) -> None:
+    async def load(self, model_id: str, frames: Frames, trees: Path) -> None:
         if model_id in self._models:
             self._models.move_to_end(model_id)
             return
         weights, zero = await frames(model_id)
-        if len(self._models) >= _MODELS_A_WORKER:
-            oldest, _ = self._models.popitem(last=False)
-            await self.tell(b"D" + bytes.fromhex(oldest))
-        await self.tell(b"L" + bytes.fromhex(model_id) + weights + zero)
-        self._models[model_id] = None
+        is_trees = weights[_WIRE_ID_AT] == TREES_8192.wire_id
+        await self._make_room(is_trees, _TREES_A_WORKER if is_trees else _MODELS_A_WORKER)
+        if is_trees:
+            await self.tell(b"T" + bytes.fromhex(model_id) + os.fsencode(trees / model_id))
+        else:
+            await self.tell(b"L" + bytes.fromhex(model_id) + weights + zero)
+        self._models[model_id] = is_trees
+
+    async def _make_room(self, is_trees: bool, most: int) -> None:
+        alike = [model_id for model_id, kind in self._models.items() if kind is is_trees]
+        if len(alike) >= most:
+            del self._models[alike[0]]
+            await self.tell(b"D" + bytes.fromhex(alike[0]))
 
     def stop(self) -> None:
         self._socket.close()
@@ -96,20 +108,31 @@ class _Worker:
 class WorkerPool:
     """An `Evaluator` over worker processes. A lost worker is replaced and its work done again: it is deterministic."""
 
-    def __init__(self, workers: int, frames: Frames) -> None:
+    def __init__(self, workers: int, frames: Frames, trees: Path) -> None:
+        """`frames`: a model's leaves or weights, and its zero, by model id. `trees`: the folder of tree ensembles."""
         self._frames = frames
+        self._trees = trees
         self._size = workers or os.cpu_count() or 1
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         for _ in range(self._size):
             self._idle.put_nowait(_Worker())
 
     async def check(self, weights: bytes, zero: bytes) -> None:
-        reply = await self._with_worker(lambda worker: worker.call(b"C" + weights + zero))
+        await self._check(b"C" + weights + zero)
+
+    async def check_trees(self, folder: Path) -> None:
+        await self._check(b"B" + os.fsencode(folder))
+
+    async def _check(self, message: bytes) -> None:
+        reply = await self._with_worker(lambda worker: worker.call(message))
         if reply[:1] != b"K":
             raise Refused(Reason(reply[1:].decode()), "the library refuses the ciphertexts; encrypt them anew")
 
     async def evaluate(self, jobs: Sequence[Job]) -> list[bytes]:
-        chunks = [jobs[at : at + _CHUNK] for at in range(0, len(jobs), _CHUNK)]
+        if not jobs:
+            return []
+        size = 1 if isinstance(jobs[0].parameters, TreeParameterSet) else _CHUNK
+        chunks = [jobs[at : at + size] for at in range(0, len(jobs), size)]
         replies = await asyncio.gather(*(self._chunk(chunk) for chunk in chunks))
         return [frame for reply in replies for frame in reply]
 
@@ -126,11 +149,12 @@ class WorkerPool:
         message = b"".join(parts)
 
         async def work(worker: _Worker) -> bytes:
-            await worker.load(model_id, self._frames)
+            await worker.load(model_id, self._frames, self._trees)
             return await worker.call(message)
 
         reply = await self._with_worker(work)
-        return [reply[at : at + _ANSWER] for at in range(1, len(reply), _ANSWER)]
+        answer = frame_bytes(FrameKind.ANSWER, jobs[0].parameters)
+        return [reply[at : at + answer] for at in range(1, len(reply), answer)]
 
     async def _with_worker(self, work: Callable[[_Worker], Awaitable[bytes]]) -> bytes:
         for _ in range(_ATTEMPTS):

@@ -6,11 +6,14 @@ over-declared:
 
     offset 0  3 bytes  b"XYD"
     offset 3  1 byte   format version (1)
-    offset 4  1 byte   kind (1 weights, 2 zero, 3 answer)
+    offset 4  1 byte   kind (1 weights, 2 zero, 3 answer, 4 leaves, 5 columns, 6 switching key)
     offset 5  1 byte   parameter set
-    offset 6           kind 1, 2: 64-byte seed, then c0 modulo q0, then c0 modulo q1, each N residues bit-packed
-                       kind 3:    2 bytes of c0[0], then c1 modulo q0 bit-packed
+    offset 6           kind 1, 2, 5: 64-byte seed, then c0 modulo each data prime, each N residues bit-packed
+                       kind 3:       c0[0] in whole bytes, then c1 bit-packed, both rounded as the set says
+                       kind 4:       1 byte depth, 1 byte log2 of columns a ciphertext, then as kind 1
+                       kind 6:       as kind 1, with the special prime after the data primes
 
+The linear set has kinds 1 to 3; the trees have 2 to 6, and leaves in place of weights.
 Bit packing is little endian: residue i takes bits [i*b, (i+1)*b) of the byte string, b = bit length of the prime.
 """
 
@@ -21,7 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from xinyidai.parameters import PARAMETER_SETS, ParameterSet
+from xinyidai.parameters import MAX_TREE_DEPTH, PARAMETER_SETS, ParameterSet, TreeParameterSet
 
 MAGIC: Final = b"XYD"
 VERSION: Final = 1
@@ -43,6 +46,26 @@ class FrameKind(IntEnum):
     WEIGHTS = 1
     ZERO = 2
     ANSWER = 3
+    LEAVES = 4
+    COLUMNS = 5
+    SWITCH = 6
+
+
+_LINEAR_KINDS: Final = frozenset({FrameKind.WEIGHTS, FrameKind.ZERO, FrameKind.ANSWER})
+_TREE_KINDS: Final = frozenset(FrameKind) - {FrameKind.WEIGHTS}
+MAX_PACKING: Final = 4
+"""log2 of the most columns one ciphertext holds."""
+_SHAPE_BYTES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TreeShape:
+    """What of a tree ensemble is not secret."""
+
+    depth: int
+    """1..5: the highest path cost."""
+    packing: int
+    """1..4: one ciphertext holds 2^packing columns, and a column has N / 2^packing slots."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +76,7 @@ class SeededCiphertext:
     seed: bytes
     """64 bytes."""
     residues: Residues
-    """c0, shape (2, N), row i below prime i."""
+    """c0, shape (primes, N), row i below prime i: the data primes, and for a switching key the special one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +85,9 @@ class AnswerCiphertext:
 
     parameters: ParameterSet
     c0: int
-    """16 bits: c0[0] / 2^first_component_shift, rounded to nearest."""
+    """c0[0] / 2^first_component_shift, rounded to nearest; 16 bits in the linear set, 20 for trees."""
     c1: Residues
-    """Shape (N,), below q0."""
+    """Shape (N,), c1 / 2^second_component_shift, rounded to nearest; below q0 in the linear set, 34 bits for trees."""
 
 
 def pack(values: Residues, bits: int) -> bytes:
@@ -83,15 +106,25 @@ def unpack(raw: bytes, count: int, bits: int) -> Residues:
     return octets.view("<u8").reshape(count).astype(np.uint64, copy=False)
 
 
+def _primes(kind: FrameKind, parameters: ParameterSet) -> tuple[int, ...]:
+    return (*parameters.primes, parameters.special_prime) if kind is FrameKind.SWITCH else parameters.primes
+
+
 def _packed_bytes(parameters: ParameterSet, prime: int) -> int:
-    return parameters.degree * parameters.prime_bits[prime] // 8
+    return parameters.degree * prime.bit_length() // 8
+
+
+def _first_bytes(parameters: ParameterSet) -> int:
+    return (parameters.first_component_bits + 7) // 8
 
 
 def frame_bytes(kind: FrameKind, parameters: ParameterSet) -> int:
     """Exact length of a frame."""
     if kind is FrameKind.ANSWER:
-        return HEADER_BYTES + 2 + _packed_bytes(parameters, 0)
-    return HEADER_BYTES + SEED_BYTES + _packed_bytes(parameters, 0) + _packed_bytes(parameters, 1)
+        second = parameters.degree * parameters.second_component_bits // 8
+        return HEADER_BYTES + _first_bytes(parameters) + second
+    shape = _SHAPE_BYTES if kind is FrameKind.LEAVES else 0
+    return HEADER_BYTES + shape + SEED_BYTES + sum(_packed_bytes(parameters, p) for p in _primes(kind, parameters))
 
 
 def _header(kind: FrameKind, parameters: ParameterSet) -> bytes:
@@ -110,46 +143,93 @@ def _open(raw: bytes, kind: FrameKind) -> tuple[ParameterSet, bytes]:
             break
     else:
         raise FrameError("PARAMETER_SET_UNKNOWN", "the frame names no parameter set of this service")
+    if kind not in (_TREE_KINDS if isinstance(parameters, TreeParameterSet) else _LINEAR_KINDS):
+        raise FrameError("FRAME_KIND", f"parameter set {parameters.name} has no frame of kind {kind.name}")
     if len(raw) != frame_bytes(kind, parameters):
         raise FrameError("FRAME_LENGTH", f"a frame of kind {kind.name} is {frame_bytes(kind, parameters)} bytes long")
     return parameters, raw[HEADER_BYTES:]
 
 
-def _residues(raw: bytes, parameters: ParameterSet, prime: int) -> Residues:
-    values = unpack(raw, parameters.degree, parameters.prime_bits[prime])
-    if bool((values >= np.uint64(parameters.primes[prime])).any()):
+def _residues(raw: bytes, degree: int, prime: int) -> Residues:
+    values = unpack(raw, degree, prime.bit_length())
+    if bool((values >= np.uint64(prime)).any()):
         raise FrameError("FRAME_RESIDUE", "a residue is not below its prime; send the bytes the SDK produced")
     return values
 
 
-def encode_seeded(ciphertext: SeededCiphertext, kind: FrameKind) -> bytes:
-    parameters = ciphertext.parameters
-    rows = (pack(ciphertext.residues[i], parameters.prime_bits[i]) for i in range(2))
-    return _header(kind, parameters) + ciphertext.seed + b"".join(rows)
+def _seeded_body(ciphertext: SeededCiphertext, kind: FrameKind) -> bytes:
+    primes = _primes(kind, ciphertext.parameters)
+    rows = (pack(row, prime.bit_length()) for row, prime in zip(ciphertext.residues, primes, strict=True))
+    return ciphertext.seed + b"".join(rows)
 
 
-def decode_seeded(raw: bytes, kind: FrameKind) -> SeededCiphertext:
-    """Parse and bound a WEIGHTS or ZERO frame. Raises `FrameError`. Authenticates nothing."""
-    parameters, body = _open(raw, kind)
-    seed, body = body[:SEED_BYTES], body[SEED_BYTES:]
+def _seed(body: bytes) -> bytes:
+    seed = body[:SEED_BYTES]
     if len(set(seed)) == 1:
         # A constant seed is what a broken generator yields; honest ones do so with probability 2^-504.
         raise FrameError("SEED_DEGENERATE", "the seed is a constant; the bank's random generator is broken")
-    split = _packed_bytes(parameters, 0)
-    rows = [_residues(body[:split], parameters, 0), _residues(body[split:], parameters, 1)]
+    return seed
+
+
+def _seeded(body: bytes, parameters: ParameterSet, kind: FrameKind) -> SeededCiphertext:
+    seed, at, rows = _seed(body), SEED_BYTES, []
+    for prime in _primes(kind, parameters):
+        length = _packed_bytes(parameters, prime)
+        rows.append(_residues(body[at : at + length], parameters.degree, prime))
+        at += length
     return SeededCiphertext(parameters, seed, np.stack(rows))
+
+
+def encode_seeded(ciphertext: SeededCiphertext, kind: FrameKind) -> bytes:
+    """A WEIGHTS, ZERO, COLUMNS or SWITCH frame."""
+    return _header(kind, ciphertext.parameters) + _seeded_body(ciphertext, kind)
+
+
+def decode_seeded(raw: bytes, kind: FrameKind) -> SeededCiphertext:
+    """Parse and bound a WEIGHTS, ZERO, COLUMNS or SWITCH frame. Raises `FrameError`. Authenticates nothing."""
+    parameters, body = _open(raw, kind)
+    return _seeded(body, parameters, kind)
+
+
+def read_seed(raw: bytes, kind: FrameKind, parameters: ParameterSet) -> bytes:
+    """The seed of a frame whose header and length are checked, and whose residues are not. Raises `FrameError`."""
+    found, body = _open(raw, kind)
+    if found is not parameters:
+        raise FrameError("PARAMETER_SET_UNKNOWN", f"the frame is not of parameter set {parameters.name}")
+    return _seed(body[_SHAPE_BYTES:] if kind is FrameKind.LEAVES else body)
+
+
+def encode_leaves(ciphertext: SeededCiphertext, shape: TreeShape) -> bytes:
+    kind = FrameKind.LEAVES
+    return _header(kind, ciphertext.parameters) + bytes((shape.depth, shape.packing)) + _seeded_body(ciphertext, kind)
+
+
+def decode_leaves(raw: bytes) -> tuple[TreeShape, SeededCiphertext]:
+    """Parse and bound a LEAVES frame. Raises `FrameError`. Authenticates nothing."""
+    parameters, body = _open(raw, FrameKind.LEAVES)
+    shape = TreeShape(body[0], body[1])
+    if not (1 <= shape.depth <= MAX_TREE_DEPTH and 1 <= shape.packing <= MAX_PACKING):
+        raise FrameError("FRAME_MALFORMED", f"depth is 1 to {MAX_TREE_DEPTH}, packing 1 to {MAX_PACKING}")
+    return shape, _seeded(body[_SHAPE_BYTES:], parameters, FrameKind.LEAVES)
 
 
 def encode_answer(answer: AnswerCiphertext) -> bytes:
     parameters = answer.parameters
     return (
         _header(FrameKind.ANSWER, parameters)
-        + answer.c0.to_bytes(2, "little")
-        + pack(answer.c1, parameters.prime_bits[0])
+        + answer.c0.to_bytes(_first_bytes(parameters), "little")
+        + pack(answer.c1, parameters.second_component_bits)
     )
 
 
 def decode_answer(raw: bytes) -> AnswerCiphertext:
     """Parse and bound an ANSWER frame. Raises `FrameError`. Authenticates nothing: check the receipt first."""
     parameters, body = _open(raw, FrameKind.ANSWER)
-    return AnswerCiphertext(parameters, int.from_bytes(body[:2], "little"), _residues(body[2:], parameters, 0))
+    split = _first_bytes(parameters)
+    c0 = int.from_bytes(body[:split], "little")
+    if c0 >> parameters.first_component_bits:
+        raise FrameError("FRAME_RESIDUE", "the first component has too many bits")
+    c1 = unpack(body[split:], parameters.degree, parameters.second_component_bits)
+    if bool((c1 > np.uint64((parameters.primes[0] - 1) >> parameters.second_component_shift)).any()):
+        raise FrameError("FRAME_RESIDUE", "a residue is not below its prime; send the bytes the SDK produced")
+    return AnswerCiphertext(parameters, c0, c1)

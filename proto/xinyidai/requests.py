@@ -73,8 +73,9 @@ class ModelRegistration:
     catalogue: str
     catalogue_digest: str
     weights_digest: str
+    """Hex SHA-256 of the WEIGHTS frame; of a tree ensemble, of its LEAVES, SWITCH and COLUMNS frames in this order."""
     zero_digest: str
-    """Hex SHA-256 of the frames."""
+    """Hex SHA-256 of the ZERO frame."""
 
     def sign(self, key: SigningKey) -> str:
         members = {
@@ -97,15 +98,24 @@ def parse_registration(claims: Claims) -> ModelRegistration:
 
 def model_id(parameter_set: str, catalogue_digest: str, weights: bytes, zero: bytes, bank: BankId) -> str:
     """Hex SHA-256 over length-prefixed parameter set, catalogue, W, P and bank."""
+    return _identity(b"model/v1", parameter_set.encode(), catalogue_digest.encode(), weights, zero, bank.encode())
+
+
+def tree_model_id(registration: ModelRegistration, bank: BankId) -> str:
+    """Of a tree ensemble, whose frames are too many to be held at once: the same over their digests."""
+    fields = (
+        registration.parameter_set,
+        registration.catalogue_digest,
+        registration.weights_digest,
+        registration.zero_digest,
+        bank,
+    )
+    return _identity(b"tree-model/v1", *(field.encode() for field in fields))
+
+
+def _identity(*fields: bytes) -> str:
     digest = hashlib.sha256()
-    for field in (
-        b"model/v1",
-        parameter_set.encode(),
-        catalogue_digest.encode(),
-        weights,
-        zero,
-        bank.encode(),
-    ):
+    for field in fields:
         digest.update(len(field).to_bytes(4, "big") + field)
     return digest.hexdigest()
 

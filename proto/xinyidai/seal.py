@@ -1,4 +1,4 @@
-"""The one module that touches `tenseal.sealapi`.
+"""With its companion `seal_trees` the one place that touches `tenseal.sealapi`.
 
 It makes keys, makes seeded ciphertexts and expands seeds, through the library; bytes in the library's format never
 leave this module and never come from the network. The evaluation (enclave/scoring) and the decryption of one
@@ -49,6 +49,7 @@ class _Library:
             raise SealError(f"the library refuses parameter set {parameters.name} at 128 bits of security")
         self.parms_id: list[int] = self.context.first_parms_id()
         self.evaluator = sealapi.Evaluator(self.context)
+        self.levels = len(parameters.primes)
         head = _HEADER.unpack(_dump(sealapi.Plaintext("1"))[: _HEADER.size])
         self.version: tuple[int, int] = (head[2], head[3])
 
@@ -60,7 +61,12 @@ class _Library:
         return _HEADER.pack(_MAGIC, 16, *self.version, _UNCOMPRESSED, 0, _HEADER.size + len(inner)) + inner + tail
 
     def ciphertext_head(self, *, is_ntt: bool) -> bytes:
-        return _CIPHERTEXT.pack(*self.parms_id, is_ntt, 2, self.parameters.degree, 2, 1.0, 1)
+        return _CIPHERTEXT.pack(*self.parms_id, is_ntt, 2, self.parameters.degree, self.levels, 1.0, 1)
+
+    def seeded_tail(self, seed: bytes) -> bytes:
+        """What follows the first component when the second one is to be expanded from `seed`."""
+        head = _HEADER.pack(_MAGIC, 16, *self.version, _UNCOMPRESSED, 0, _PRNG_RECORD_BYTES)
+        return head + bytes((_PRNG_BLAKE2XB,)) + seed
 
     def load_ciphertext(self, body: bytes) -> Any:
         ciphertext = sealapi.Ciphertext()
@@ -71,11 +77,11 @@ class _Library:
         return ciphertext
 
     def residues(self, ciphertext: Any) -> Residues:
-        """Shape (2 components, 2 primes, N)."""
+        """Shape (2 components, primes at its level, N)."""
         body = _decompressed(_dump(ciphertext))
         start = _CIPHERTEXT.size + _HEADER.size + _COUNT.size
         words = np.frombuffer(body, "<u8", offset=start)
-        return words.reshape(2, 2, self.parameters.degree).astype(np.uint64)
+        return words.reshape(2, -1, self.parameters.degree).astype(np.uint64)
 
 
 def _dump(saveable: Any) -> bytes:
@@ -158,18 +164,19 @@ class SecretKey:
         return self._seeded(library, self._encryptor(library).encrypt_zero_symmetric())
 
     def decrypt_coefficient(self, answer: AnswerCiphertext) -> int:
-        """The constant coefficient of the plaintext, 0..t-1.
+        """The constant coefficient of the plaintext in points, 0..score_modulus - 1.
 
         Says nothing about whether the answer made sense, and the caller must not tell anyone either: that would be an
         oracle on the key. Constant flow: one inner product whatever the key and the answer.
         """
         parameters = self.parameters
-        q0, t = parameters.primes[0], parameters.plain_modulus
+        q0, t, step = parameters.primes[0], parameters.plain_modulus, parameters.score_step
         c1 = answer.c1.astype(np.int64)
-        # Constant coefficient of c1 * s in Z[X]/(X^N + 1): c1_0 s_0 - sum_{k>0} c1_k s_{N-k}. Below 2^41: exact.
+        # Constant coefficient of c1 * s in Z[X]/(X^N + 1): c1_0 s_0 - sum_{k>0} c1_k s_{N-k}. Below 2^47: exact.
         product = int(c1[0] * self._coefficients[0]) - int(np.dot(c1[1:], self._coefficients[:0:-1]))
-        phase = ((answer.c0 << parameters.first_component_shift) + product) % q0
-        return ((2 * t * phase + q0) // (2 * q0)) % t
+        second = product << parameters.second_component_shift
+        phase = ((answer.c0 << parameters.first_component_shift) + second) % q0
+        return ((2 * t * phase + step * q0) // (2 * step * q0)) % parameters.score_modulus
 
     def export_for_storage(self) -> bytes:
         """Two bits a coefficient, N / 4 bytes. Only the key store calls this, and encrypts the result at once."""
@@ -195,34 +202,37 @@ class SecretKey:
     def _seeded(self, library: _Library, serializable: Any) -> SeededCiphertext:
         body = _decompressed(_dump(serializable))
         words_at = _CIPHERTEXT.size + _HEADER.size + _COUNT.size
-        n = self.parameters.degree
-        expected = words_at + 2 * n * 8 + _PRNG_RECORD_BYTES
+        n, levels = self.parameters.degree, library.levels
+        expected = words_at + levels * n * 8 + _PRNG_RECORD_BYTES
         if len(body) != expected or body[-_PRNG_RECORD_BYTES + 16] != _PRNG_BLAKE2XB:
             raise SealError("the library did not produce a seeded ciphertext; install a supported release")
-        rows = np.frombuffer(body, "<u8", count=2 * n, offset=words_at).reshape(2, n).astype(np.uint64)
-        return SeededCiphertext(self.parameters, body[-SEED_BYTES:], rows)
+        rows = np.frombuffer(body, "<u8", count=levels * n, offset=words_at).reshape(levels, n)
+        return SeededCiphertext(self.parameters, body[-SEED_BYTES:], rows.astype(np.uint64))
+
+
+def load_seeded(ciphertext: SeededCiphertext) -> Any:
+    """The library's object. Raises `SealError` when the library refuses it, or when its second component is zero."""
+    library = _library(ciphertext.parameters)
+    words = library.array(ciphertext.residues.reshape(-1), library.seeded_tail(ciphertext.seed))
+    loaded = library.load_ciphertext(library.ciphertext_head(is_ntt=False) + words)
+    if loaded.is_transparent():
+        raise SealError("the ciphertext is transparent")
+    return loaded
 
 
 def expand(ciphertext: SeededCiphertext) -> Residues:
-    """Both components, shape (2, 2 primes, N), coefficient form; the second is expanded from the seed by the library.
+    """Both components, shape (2, primes, N), coefficient form; the second is expanded from the seed by the library.
 
     Raises `SealError` when the library refuses it or the result is transparent (second component zero).
     """
-    library = _library(ciphertext.parameters)
-    seed = _HEADER.pack(_MAGIC, 16, *library.version, _UNCOMPRESSED, 0, _PRNG_RECORD_BYTES)
-    record = seed + bytes((_PRNG_BLAKE2XB,)) + ciphertext.seed
-    words = library.array(ciphertext.residues.reshape(-1))
-    loaded = library.load_ciphertext(library.ciphertext_head(is_ntt=False) + words + record)
-    if loaded.is_transparent():
-        raise SealError("the ciphertext is transparent")
-    return library.residues(loaded)
+    return _library(ciphertext.parameters).residues(load_seeded(ciphertext))
 
 
 def _ternary(library: _Library, library_key: Any) -> NDArray[np.int64]:
     """Coefficients of a library key, which keeps itself in NTT form: transform it back as a ciphertext component."""
-    n = library.parameters.degree
+    n, levels = library.parameters.degree, library.levels
     body = _decompressed(_dump(library_key))
-    words = np.frombuffer(body, "<u8", offset=len(body) - 3 * n * 8)[: 2 * n]
+    words = np.frombuffer(body, "<u8", offset=len(body) - (levels + 1) * n * 8)[: levels * n]
     component = np.concatenate([words, words]).astype(np.uint64)
     carrier = library.load_ciphertext(library.ciphertext_head(is_ntt=True) + library.array(component))
     library.evaluator.transform_from_ntt_inplace(carrier)

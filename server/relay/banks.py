@@ -72,9 +72,34 @@ class BankRelay:
         answer: model_pb2.RegisterModelResponse = await self._journal.relay(
             enclave, enclave.stub.RegisterModel, request, event, remaining
         )
+        return await self._note_model(answer, event)
+
+    async def _note_model(
+        self, answer: model_pb2.RegisterModelResponse, event: Event
+    ) -> model_pb2.RegisterModelResponse:
         receipt = read_model_receipt(answer.receipt)
         await self._journal.passed(replace(event, model=receipt.model), lambda session, _: note_model(session, receipt))
         return answer
+
+    async def register_trees(
+        self, bank: BankId, requests: AsyncIterator[model_pb2.RegisterTreesRequest], remaining: float | None
+    ) -> model_pb2.RegisterModelResponse:
+        """Message by message, at the enclave's pace: this platform holds one or two of them at a time."""
+        opening = await anext(aiter(requests), None)
+        if opening is None or opening.WhichOneof("part") != "registration":
+            raise RequestInvalid("the first message holds the registration, each other one a frame")
+        untrusted = parse_registration(read_unverified(opening.registration))
+        _check_issuer(untrusted.stamp, bank)
+        enclave = self._enclaves.choose(untrusted.stamp.audience).patient()
+        event = Event(Kind.REGISTER_MODEL, OK, enclave.id, bank=bank)
+
+        async def relayed() -> AsyncIterator[model_pb2.RegisterTreesRequest]:
+            yield opening
+            async for request in requests:
+                yield request
+
+        method = enclave.stub.RegisterTrees
+        return await self._note_model(await self._journal.relay(enclave, method, relayed(), event, remaining), event)
 
     async def models(self, bank: BankId, page: Page) -> tuple[list[RegisteredModel], Position | None]:
         return await self._database.read(list_models, bank, page)

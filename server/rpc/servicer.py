@@ -86,6 +86,10 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         return await self.relay.register_model(bank, request, context.time_remaining())
 
     @_for_bank
+    async def RegisterTrees(self, bank: BankId, requests: Any, context: Context) -> model_pb2.RegisterModelResponse:
+        return await self.relay.register_trees(bank, requests, context.time_remaining())
+
+    @_for_bank
     async def ListModels(self, bank: BankId, request: Any, context: Context) -> model_pb2.ListModelsResponse:
         page = parse_page(request.page_size, request.page_token, _MAX_MODELS)
         rows, following = await self.relay.models(bank, page)

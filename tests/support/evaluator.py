@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.support.authority import FIRST_SNAPSHOT, USCC
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.framing import FrameKind, decode_seeded, encode_answer
 from xinyidai.seal import expand
@@ -13,14 +14,15 @@ from xinyidai.seal import expand
 from enclave.authority.epochs import current_epoch
 from enclave.authority.models import model_frames
 from enclave.authority.store import Store
+from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import SoftwareEnvironment
 from enclave.matrix import SnapshotStore
 from enclave.scoring.evaluator import Job
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
-from enclave.service import EnclaveService
-from tests.support.authority import FIRST_SNAPSHOT, USCC
+from enclave.scoring.tree_files import expand_upload
+from enclave.service import Deadlines, EnclaveService
 
 
 class InProcessEvaluator:
@@ -33,6 +35,9 @@ class InProcessEvaluator:
 
     async def check(self, weights: bytes, zero: bytes) -> None:
         self._prepare(weights, zero)
+
+    async def check_trees(self, folder: Path) -> None:
+        expand_upload(folder)
 
     async def evaluate(self, jobs: Sequence[Job]) -> list[bytes]:
         if self.fail_next:
@@ -88,4 +93,6 @@ async def build_service(
 
     evaluator = InProcessEvaluator(frames)
     epoch = await store.run(current_epoch, environment)
-    return EnclaveService(trust, store, snapshots, environment, evaluator, epoch, (0.0, 0.0)), evaluator
+    return EnclaveService(
+        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines()
+    ), evaluator

@@ -49,6 +49,11 @@ class BankServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
                 _registered_method=True)
+        self.RegisterTrees = channel.stream_unary(
+                '/xinyidai.v1.BankService/RegisterTrees',
+                request_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterTreesRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/xinyidai.v1.BankService/ListModels',
                 request_serializer=xinyidai_dot_v1_dot_model__pb2.ListModelsRequest.SerializeToString,
@@ -83,6 +88,12 @@ class BankServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RegisterModel(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterTrees(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +134,11 @@ def add_BankServiceServicer_to_server(servicer, server):
             'RegisterModel': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterModel,
                     request_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.SerializeToString,
+            ),
+            'RegisterTrees': grpc.stream_unary_rpc_method_handler(
+                    servicer.RegisterTrees,
+                    request_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterTreesRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
@@ -201,6 +217,33 @@ class BankService(object):
             target,
             '/xinyidai.v1.BankService/RegisterModel',
             xinyidai_dot_v1_dot_model__pb2.RegisterModelRequest.SerializeToString,
+            xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterTrees(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/xinyidai.v1.BankService/RegisterTrees',
+            xinyidai_dot_v1_dot_model__pb2.RegisterTreesRequest.SerializeToString,
             xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
             options,
             channel_credentials,

@@ -53,6 +53,11 @@ class EnclaveServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
                 _registered_method=True)
+        self.RegisterTrees = channel.stream_unary(
+                '/xinyidai.v1.EnclaveService/RegisterTrees',
+                request_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterTreesRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
+                _registered_method=True)
         self.Assess = channel.unary_unary(
                 '/xinyidai.v1.EnclaveService/Assess',
                 request_serializer=xinyidai_dot_v1_dot_assessment__pb2.AssessRequest.SerializeToString,
@@ -102,6 +107,12 @@ class EnclaveServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RegisterModel(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterTrees(self, request_iterator, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +170,11 @@ def add_EnclaveServiceServicer_to_server(servicer, server):
             'RegisterModel': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterModel,
                     request_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.SerializeToString,
+            ),
+            'RegisterTrees': grpc.stream_unary_rpc_method_handler(
+                    servicer.RegisterTrees,
+                    request_deserializer=xinyidai_dot_v1_dot_model__pb2.RegisterTreesRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.SerializeToString,
             ),
             'Assess': grpc.unary_unary_rpc_method_handler(
@@ -273,6 +289,33 @@ class EnclaveService(object):
             target,
             '/xinyidai.v1.EnclaveService/RegisterModel',
             xinyidai_dot_v1_dot_model__pb2.RegisterModelRequest.SerializeToString,
+            xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterTrees(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/xinyidai.v1.EnclaveService/RegisterTrees',
+            xinyidai_dot_v1_dot_model__pb2.RegisterTreesRequest.SerializeToString,
             xinyidai_dot_v1_dot_model__pb2.RegisterModelResponse.FromString,
             options,
             channel_credentials,

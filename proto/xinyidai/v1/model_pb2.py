@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17xinyidai/v1/model.proto\x12\x0bxinyidai.v1\"K\n\x14RegisterModelRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x0f\n\x07weights\x18\x02 \x01(\x0c\x12\x0c\n\x04zero\x18\x03 \x01(\x0c\":\n\x15RegisterModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x05Model\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x15\n\rparameter_set\x18\x02 \x01(\t\x12\x11\n\tcatalogue\x18\x03 \x01(\t\x12\x15\n\rregistered_at\x18\x04 \x01(\x03\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.xinyidai.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17xinyidai/v1/model.proto\x12\x0bxinyidai.v1\"K\n\x14RegisterModelRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\x12\x0f\n\x07weights\x18\x02 \x01(\x0c\x12\x0c\n\x04zero\x18\x03 \x01(\x0c\"G\n\x14RegisterTreesRequest\x12\x16\n\x0cregistration\x18\x01 \x01(\tH\x00\x12\x0f\n\x05\x66rame\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\":\n\x15RegisterModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\t\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Z\n\x05Model\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x15\n\rparameter_set\x18\x02 \x01(\t\x12\x11\n\tcatalogue\x18\x03 \x01(\t\x12\x15\n\rregistered_at\x18\x04 \x01(\x03\"Q\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.xinyidai.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,12 +33,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERMODELREQUEST']._serialized_start=40
   _globals['_REGISTERMODELREQUEST']._serialized_end=115
-  _globals['_REGISTERMODELRESPONSE']._serialized_start=117
-  _globals['_REGISTERMODELRESPONSE']._serialized_end=175
-  _globals['_LISTMODELSREQUEST']._serialized_start=177
-  _globals['_LISTMODELSREQUEST']._serialized_end=235
-  _globals['_MODEL']._serialized_start=237
-  _globals['_MODEL']._serialized_end=327
-  _globals['_LISTMODELSRESPONSE']._serialized_start=329
-  _globals['_LISTMODELSRESPONSE']._serialized_end=410
+  _globals['_REGISTERTREESREQUEST']._serialized_start=117
+  _globals['_REGISTERTREESREQUEST']._serialized_end=188
+  _globals['_REGISTERMODELRESPONSE']._serialized_start=190
+  _globals['_REGISTERMODELRESPONSE']._serialized_end=248
+  _globals['_LISTMODELSREQUEST']._serialized_start=250
+  _globals['_LISTMODELSREQUEST']._serialized_end=308
+  _globals['_MODEL']._serialized_start=310
+  _globals['_MODEL']._serialized_end=400
+  _globals['_LISTMODELSRESPONSE']._serialized_start=402
+  _globals['_LISTMODELSRESPONSE']._serialized_end=483
 # @@protoc_insertion_point(module_scope)

@@ -16,6 +16,14 @@ class RegisterModelRequest(_message.Message):
     zero: bytes
     def __init__(self, registration: _Optional[str] = ..., weights: _Optional[bytes] = ..., zero: _Optional[bytes] = ...) -> None: ...
 
+class RegisterTreesRequest(_message.Message):
+    __slots__ = ("registration", "frame")
+    REGISTRATION_FIELD_NUMBER: _ClassVar[int]
+    FRAME_FIELD_NUMBER: _ClassVar[int]
+    registration: str
+    frame: bytes
+    def __init__(self, registration: _Optional[str] = ..., frame: _Optional[bytes] = ...) -> None: ...
+
 class RegisterModelResponse(_message.Message):
     __slots__ = ("model_id", "receipt")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]

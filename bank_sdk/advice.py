@@ -1,0 +1,109 @@
+"""What to do next about an error, Chinese first: for the command line, and for a bank's own screens."""
+
+from types import MappingProxyType
+from typing import Final
+
+from xinyidai.catalogue import Text
+
+from bank_sdk.errors import BankSdkError, ServiceError
+
+_WAIT: Final = Text("稍后重试;重复提问不收费", "try again later; asking the same question again is free")
+_UPGRADE: Final = Text("升级 SDK 后重试", "upgrade the SDK and try again")
+_ASK_ENTERPRISE: Final = Text("请企业在钱包中重新授权", "ask the enterprise for a new authorization from its wallet")
+_CLOCK: Final = Text("校准本机时钟后重试", "set this machine's clock right and try again")
+_ACCOUNT: Final = Text("请平台核对贵行的证书登记", "have the platform check your bank's certificate")
+_REGISTER: Final = Text("重新登记模型(会使用新密钥)", "register the model again (it gets a new key)")
+_REQUEST: Final = Text("按提示修正请求", "correct the request as the message says")
+
+ADVICE: Final = MappingProxyType(
+    {
+        # Reasons of the wire
+        "FRAME_MALFORMED": _UPGRADE,
+        "FRAME_VERSION": _UPGRADE,
+        "FRAME_KIND": _UPGRADE,
+        "FRAME_LENGTH": _UPGRADE,
+        "FRAME_RESIDUE": _UPGRADE,
+        "PARAMETER_SET_UNKNOWN": _UPGRADE,
+        "SEED_DEGENERATE": Text("检查本机随机数发生器", "check this machine's random generator, then register again"),
+        "SEED_REUSED": _REGISTER,
+        "CIPHERTEXT_REFUSED": _REGISTER,
+        "MODEL_UNKNOWN": _REGISTER,
+        "CATALOGUE_UNKNOWN": Text(
+            "按现行目录重建评分卡", "rebuild the scorecard on the catalogue in force, then register it"
+        ),
+        "DOCUMENT_MALFORMED": _UPGRADE,
+        "SIGNATURE_INVALID": _ACCOUNT,
+        "CERTIFICATE_INVALID": _ACCOUNT,
+        "AUDIENCE_MISMATCH": Text("检查配置中的 enclaves", "check which enclaves your profile names"),
+        "DOCUMENT_EXPIRED": _CLOCK,
+        "NONCE_SPENT": Text("直接重试即可", "try again; each attempt makes a new request"),
+        "USCC_INVALID": Text("核对统一社会信用代码", "check the unified social credit code"),
+        "KEY_NOT_REGISTERED": Text("请企业先登记钱包密钥", "ask the enterprise to register its wallet first"),
+        "KEY_ALREADY_PINNED": Text("请企业联系登记机关", "the enterprise must turn to its registrar"),
+        "AUTHORIZATION_UNKNOWN": _ASK_ENTERPRISE,
+        "AUTHORIZATION_EXISTS": Text("该授权已提交,可直接评估", "it was submitted before; go on and assess"),
+        "AUTHORIZATION_REVOKED": _ASK_ENTERPRISE,
+        "AUTHORIZATION_PAUSED": Text("请企业恢复授权", "ask the enterprise to resume its authorization"),
+        "AUTHORIZATION_EXPIRED": _ASK_ENTERPRISE,
+        "AUTHORIZATION_NOT_YET_VALID": Text("等待授权生效", "wait until the authorization begins"),
+        "AUTHORIZATION_SCOPE": Text(
+            "按授权的披露方式和精度提问", "ask within the disclosure and precision that were granted"
+        ),
+        "AUTHORIZATION_USED_UP": _ASK_ENTERPRISE,
+        "PURPOSE_LIMIT": Text(
+            "按用途模板的限制提问", "keep to the limits of the purpose, such as days between assessments"
+        ),
+        "NOTICE_MISMATCH": _ASK_ENTERPRISE,
+        "CATEGORY_UNKNOWN": Text("核对信息类别", "check the category codes against the catalogue"),
+        "BUDGET_BANK_EXHAUSTED": Text(
+            "请企业提高对贵行的预算,或使用更粗的精度",
+            "ask the enterprise to raise your budget, or take a coarser precision",
+        ),
+        "BUDGET_TOTAL_EXHAUSTED": Text(
+            "请企业提高总预算,或等待窗口期滚动",
+            "ask the enterprise to raise its total budget, or wait for the window to move",
+        ),
+        "BANK_NOT_REGISTERED": _ACCOUNT,
+        "REQUEST_INVALID": _REQUEST,
+        "REQUEST_TOO_LARGE": Text("减少单次请求的企业数", "ask for fewer enterprises in one request"),
+        "ENCLAVE_UNAVAILABLE": _WAIT,
+        "OVERLOADED": _WAIT,
+        "INTERNAL": Text("将错误信息告知平台", "tell the platform, with the message and the time"),
+        # Classes of errors; the nearest one in the family applies
+        "BankSdkError": Text("查看错误信息", "read the message"),
+        "InputError": Text("修正输入后重试;尚未发送任何内容", "correct the input and try again; nothing was sent"),
+        "CredentialsError": Text(
+            "检查证书、私钥和根证书文件", "check the certificate, key and root files of the profile"
+        ),
+        "ScorecardError": Text(
+            "按提示修正评分卡,或在目录单元上重新训练",
+            "mend the scorecard as the message says, or refit it with train_on_codes",
+        ),
+        "EdgeNotOnGrid": Text(
+            "把分箱边界移到所示的最近边界,或用 train_on_codes 重新训练",
+            "move the edge to one of those shown, or refit with train_on_codes",
+        ),
+        "PointsOverflow": Text("用更小的 PDO 缩小分值", "scale the points down, for example with a smaller PDO"),
+        "KeyStoreError": Text(
+            "检查口令和密钥库文件,或从备份恢复", "check passphrase and files of the key store, or restore a backup"
+        ),
+        "ServiceError": Text("将错误信息告知平台", "tell the platform, with the message and the time"),
+        "Unavailable": _WAIT,
+        "VerificationError": Text(
+            "答复未通过核验,不要使用;请保留现场并告知平台",
+            "do not use the answer; keep the message and tell the platform",
+        ),
+        "AnswerNotFresh": Text("不要求 fresh 即可使用先前的答复", "ask without fresh if the earlier answer will do"),
+        "AnswerOutOfRange": Text(
+            "视为没有答复;检查模型与密钥是否对应", "treat it as no answer; check that key and model belong together"
+        ),
+    }
+)
+"""By reason of the wire or by name of the error's class."""
+
+
+def next_step(error: BankSdkError) -> Text:
+    """The next step for this error: its reason's, else that of the nearest class in its family."""
+    if isinstance(error, ServiceError) and error.reason is not None and error.reason in ADVICE:
+        return ADVICE[error.reason]
+    return next(ADVICE[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ADVICE)
