@@ -215,19 +215,28 @@ def _strict_json(raw: bytes) -> dict[str, Any]:
 
     try:
         value = json.loads(raw.decode(), object_pairs_hook=pairs, parse_constant=constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        # Surrogates cannot be stored or hashed as UTF-8 later on.
+        json.dumps(value, ensure_ascii=False).encode()
+    except DocumentError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise DocumentMalformed("the document is not JSON") from error
-    if not isinstance(value, dict) or _depth(value) > MAX_DEPTH:
+    if not isinstance(value, dict) or _deeper_than(value, MAX_DEPTH):
         raise DocumentMalformed(f"the document must be a JSON object, at most {MAX_DEPTH} levels deep")
     return value
 
 
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max((_depth(v) for v in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(v) for v in value), default=0)
-    return 0
+def _deeper_than(value: Any, most: int) -> bool:
+    """Level by level, so that depth costs no stack."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(outer, dict | list) for outer in level)
 
 
 class Claims:
