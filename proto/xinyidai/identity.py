@@ -15,6 +15,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.utils import CryptographyDeprecationWarning
 
 from xinyidai.identifiers import parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.reasons import Reason
@@ -25,9 +26,10 @@ _MAX_CHAIN: Final = 3
 _MAX_CERTIFICATE_BYTES: Final = 8 * 1024
 _UNREADABLE: Final = (
     InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound,
-    x509.UnsupportedGeneralNameType, ValueError, TypeError,
+    x509.UnsupportedGeneralNameType, CryptographyDeprecationWarning, ValueError, TypeError,
 )  # fmt: skip
-"""Everything the library raises for a hostile certificate."""
+"""Everything the library raises for a hostile certificate; the warning (say, for a negative serial number) where
+warnings are errors, as this one will be in a later release."""
 
 
 class Role(StrEnum):

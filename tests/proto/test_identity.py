@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from xinyidai.identity import (
     CertificateInvalid,
@@ -195,6 +195,7 @@ def refused_in_a_header(certificates: list[bytes]) -> None:
         verify_with_chain(f"{header}.e30.AAAA", TYP, ANCHOR)
 
 
+@example(1, [(357, 128)])  # a negative serial number
 @given(
     st.integers(0, 1),
     st.lists(st.tuples(st.integers(0, 399), st.integers(0, 255)), min_size=1, max_size=3),
