@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from xinyidai.catalogue import CatalogueError
 from xinyidai.identifiers import IdentifierError
 from xinyidai.signing import DocumentError
 
+from clients.tables import folding_table
 from clients.wallet.platform import WalletError
 from clients.wallet.wallet import GrantTerms, Wallet
 
@@ -19,7 +19,7 @@ console = Console()
 Folder = Annotated[Path, typer.Option("--wallet", help="钱包目录 / folder of the wallet", envvar="XYD_WALLET")]
 Passphrase = Annotated[str, typer.Option(prompt="口令 / passphrase", hide_input=True, envvar="XYD_WALLET_PASSPHRASE")]
 Address = Annotated[str | None, typer.Option("--platform", help="平台地址 / address", envvar="XYD_PLATFORM")]
-Digest = Annotated[str, typer.Argument(help="授权摘要 / digest of the authorization")]
+Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 
 @app.command()
@@ -88,32 +88,37 @@ def authorize(
 @app.command("list")
 def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """列出授权 / list authorizations."""
-    table = Table("状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest")
+    table = folding_table(
+        "状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest"
+    )
     for entry in Wallet.open(wallet, passphrase, platform=platform).authorizations():
         terms = entry["terms"]
         used = f"{entry['assessments']}/{terms.max_assessments}"
-        table.add_row(entry["state"], terms.bank, terms.purpose, used, _time(terms.expires_at), entry["digest"])
+        table.add_row(entry["state"], terms.bank, terms.purpose, used, _time(terms.expires_at), entry["digest"][:16])
     console.print(table)
 
 
 @app.command()
 def revoke(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """撤销授权,立即生效 / revoke, with immediate effect."""
-    Wallet.open(wallet, passphrase, platform=platform).revoke(digest)
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    opened.revoke(opened.find(digest))
     console.print("已撤销 / revoked")
 
 
 @app.command()
 def pause(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """暂停授权 / pause."""
-    Wallet.open(wallet, passphrase, platform=platform).pause(digest)
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    opened.pause(opened.find(digest))
     console.print("已暂停 / paused")
 
 
 @app.command()
 def resume(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """恢复授权 / resume."""
-    Wallet.open(wallet, passphrase, platform=platform).resume(digest)
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    opened.resume(opened.find(digest))
     console.print("已恢复 / resumed")
 
 
@@ -134,7 +139,9 @@ def budget(
 def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """查看每一次使用 / see every use, with its bits."""
     uses, budgets = Wallet.open(wallet, passphrase, platform=platform).usage()
-    table = Table("时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt")
+    table = folding_table(
+        "时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt"
+    )
     for use in uses:
         proven = "已验证 / verified" if use.proven else "-"
         table.add_row(_time(use.charged_at), use.bank, use.purpose, f"{use.bits:.2f}", str(use.repeats), proven)

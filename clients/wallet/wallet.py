@@ -219,6 +219,15 @@ class Wallet:
             found.append({**entry, "digest": authorization_digest(entry["authorization"]), "terms": terms})
         return found
 
+    def find(self, beginning: str) -> str:
+        """The digest that begins so. Raises `WalletError` unless exactly one does."""
+        digests = [entry["digest"] for entry in self.authorizations() if entry["digest"].startswith(beginning)]
+        if len(digests) != 1:
+            raise WalletError(
+                "没有或有多个这样的授权,请核对摘要 / none or several authorizations begin so; check the digest"
+            )
+        return str(digests[0])
+
     def revoke(self, digest: str) -> None:
         """Final. Holds in the enclave before this returns."""
         self._state(Action.REVOKE, digest)
