@@ -12,6 +12,7 @@ from xinyidai.catalogue import Catalogue, CatalogueError, parse_catalogue
 from xinyidai.framing import FrameKind, encode_seeded
 from xinyidai.identifiers import EnclaveId, IdentifierError, parse_enclave_id
 from xinyidai.parameters import LINEAR_4096_T1024, ParameterSet
+from xinyidai.reasons import Reason
 from xinyidai.receipt import ModelReceipt
 from xinyidai.requests import model_id
 from xinyidai.seal import SecretKey
@@ -21,6 +22,7 @@ from xinyidai.v1 import assessment_pb2, authorization_pb2, bank_pb2_grpc, catalo
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.errors import (
     BankSdkError,
+    BudgetExhausted,
     InputError,
     KeyStoreError,
     ServiceError,
@@ -29,7 +31,7 @@ from bank_sdk.errors import (
 )
 from bank_sdk.keys import KeyStore, StoredModel
 from bank_sdk.models.scorecard import Scorecard
-from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, pick_newest, registration
+from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, registration, usable_newest_first
 from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, RegisteredModel
 from bank_sdk.stream import AssessmentStream, read_outcome
 from bank_sdk.verification import Question, verify_model_receipt
@@ -176,23 +178,38 @@ class BankClient:
         *,
         fresh: bool = False,
         precision_points: int | None = None,
+        purpose: str | None = None,
     ) -> AssessmentResult:
         """One score of one enterprise.
 
-        `item`: a USCC (its newest usable authorization is taken), a `GrantedAuthorization`, or an authorization's JWS.
-        `fresh`: evaluate and charge anew instead of returning the stored answer to the same question; such a request is
-        sent once and never repeated, since it may have been charged. `precision_points`: None is what the authorization
-        allows; coarser costs fewer bits. Raises `InputError`, `PointsOverflow`, `KeyStoreError`, `ServiceError` or
-        `VerificationError`.
+        `item`: a USCC, a `GrantedAuthorization`, or an authorization's JWS. For a USCC the newest usable authorization
+        is taken, of `purpose` if that is given; one that is used up gives way to the next, unless it answered this very
+        question before. `fresh`: evaluate and charge anew instead of returning the stored answer to the same question;
+        such a request is sent once and never repeated, since it may have been charged. `precision_points`: None is what
+        the authorization allows; coarser costs fewer bits. Raises `InputError`, `PointsOverflow`, `KeyStoreError`,
+        `ServiceError` or `VerificationError`.
         """
-        question = await self._question(item, await self.stored(model), fresh, precision_points)
+        stored = await self.stored(model)
+        grants = await self._usable(item, stored, precision_points, purpose)
+        for number, grant in enumerate(grants, 1):
+            question = self._asker.question(
+                grant, stored, self._enclaves, fresh=fresh, precision_points=precision_points
+            )
+            try:
+                return await self._ask(question)
+            except BudgetExhausted as error:
+                if error.reason is not Reason.AUTHORIZATION_USED_UP or number == len(grants):
+                    raise
+        raise InputError("no authorization to use")
+
+    async def _ask(self, question: Question) -> AssessmentResult:
         sent: list[SignedRequest] = []
 
         def request() -> assessment_pb2.AssessRequest:
             sent.append(self._asker.sign([question]))
             return assessment_pb2.AssessRequest(request=sent[-1].raw)
 
-        response = await self._call(self._stub.Assess, request, repeatable=not fresh)
+        response = await self._call(self._stub.Assess, request, repeatable=not question.fresh)
         if response.nonce != sent[-1].nonce or [outcome.item for outcome in response.outcomes] != [0]:
             raise VerificationError("the service answered something else than it was asked")
         outcome = self._read(response.outcomes[0], question, frozenset(s.digest for s in sent))
@@ -234,13 +251,28 @@ class BankClient:
     ) -> AssessmentResult | BankSdkError:
         return read_outcome(outcome, question, asked, self._credentials.enclave_anchor, self._asker.now())
 
-    async def _question(self, item: Item, model: StoredModel, fresh: bool, precision: int | None) -> Question:
+    async def _usable(
+        self, item: Item, model: StoredModel, precision: int | None, purpose: str | None
+    ) -> list[GrantedAuthorization]:
+        """What may be asked under, the best first."""
         grant = as_grant(item)
-        if grant is None:
-            listed = await self.authorizations(as_enterprise(item))
-            grant = pick_newest(listed, self._credentials, model, self._enclaves, self._asker.now(), precision)
-            if grant.terms.enterprise != item:
-                raise VerificationError("the service listed an authorization of another enterprise")
+        if grant is not None:
+            return [grant]
+        most = model.secret_key.parameters.max_precision_points
+        if precision is not None and not 0 <= precision <= most:
+            raise InputError(f"precision_points is 0 to {most}")
+        listed = await self.authorizations(as_enterprise(item))
+        now = self._asker.now()
+        found = usable_newest_first(listed, self._credentials, model, self._enclaves, now, precision, purpose)
+        if any(grant.terms.enterprise != item for grant in found):
+            raise VerificationError("the service listed an authorization of another enterprise")
+        return found
+
+    async def _question(self, item: Item, model: StoredModel, fresh: bool, precision: int | None) -> Question:
+        grants = await self._usable(item, model, precision, None)
+        # Many at once are not asked about twice: take the newest that has uses left, as far as the service says.
+        left = [grant for grant in grants if grant.assessments < grant.terms.max_assessments]
+        grant = grants[0] if not (fresh and left) else left[0]
         return self._asker.question(grant, model, self._enclaves, fresh=fresh, precision_points=precision)
 
     async def _registrars(self) -> tuple[EnclaveId, ...]:

@@ -52,12 +52,19 @@ class Matrix:
     def row(self, enterprise: str) -> NDArray[np.uint16]:
         """Cells of one enterprise, shape (features,). An enterprise nobody holds records of has every cell missing:
         whether there are records is itself something an asker must not learn, so this is never an error."""
+        at = self._position(enterprise)
+        if at is None:
+            return self._empty
+        found: NDArray[np.uint16] = self._cells[at]
+        return found
+
+    def __contains__(self, enterprise: str) -> bool:
+        return self._position(enterprise) is not None
+
+    def _position(self, enterprise: str) -> int | None:
         wanted = np.bytes_(enterprise.encode())
         at = int(np.searchsorted(self._enterprises, wanted))
-        if at < len(self) and self._enterprises[at] == wanted:
-            found: NDArray[np.uint16] = self._cells[at]
-            return found
-        return self._empty
+        return at if at < len(self) and self._enterprises[at] == wanted else None
 
 
 def missing_cells(catalogue: Catalogue) -> NDArray[np.uint16]:

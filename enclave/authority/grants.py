@@ -68,6 +68,17 @@ def register_key(connection: sqlite3.Connection, trust: Trust, raw: str, now: in
     return registration.enterprise, key.thumbprint
 
 
+def reset_key(connection: sqlite3.Connection, enterprise: str) -> int:
+    """For the data holder, once the registrar has vouched again for an enterprise that lost its key: unpin the key and
+    revoke everything it signed. Returns how many authorizations were revoked; the ledger stays as it is."""
+    with transaction(connection, "reset enterprise key"):
+        connection.execute("DELETE FROM enterprise_key WHERE enterprise = ?", (enterprise,))
+        revoked = connection.execute(
+            "UPDATE authorization SET state = 'revoked' WHERE enterprise = ? AND state <> 'revoked'", (enterprise,)
+        )
+    return revoked.rowcount
+
+
 def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState:
     """Check an authorization against everything it may not exceed, and keep it. Submitting it again is harmless."""
     untrusted = read_unverified_authorization(raw)

@@ -280,10 +280,11 @@ def usage_of(connection: sqlite3.Connection, enterprise: str, before: int, count
 
 
 def banks_charging(connection: sqlite3.Connection, enterprise: str, now: int) -> tuple[str, ...]:
-    """Banks that spent bits on an enterprise in the window, or for which it set a budget."""
+    """Banks that spent bits on an enterprise in the window, or that it ever authorized or set a budget for."""
     rows = connection.execute(
         "SELECT bank FROM assessment WHERE enterprise = ? AND charged_at > ? UNION"
-        " SELECT bank FROM budget WHERE enterprise = ? AND bank <> '' ORDER BY 1",
-        (enterprise, now - WINDOW_SECONDS, enterprise),
+        " SELECT bank FROM budget WHERE enterprise = ? AND bank <> '' UNION"
+        " SELECT bank FROM authorization WHERE enterprise = ? ORDER BY 1",
+        (enterprise, now - WINDOW_SECONDS, enterprise, enterprise),
     )
     return tuple(bank for (bank,) in rows)

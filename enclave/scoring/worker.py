@@ -22,6 +22,7 @@ from xinyidai.framing import FrameError, FrameKind, decode_seeded, encode_answer
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.seal import SealError, expand
 
+from enclave.environment import EnclaveEnvironmentError
 from enclave.hardening import die_with_parent, harden
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
@@ -110,7 +111,11 @@ def serve(channel: socket.socket) -> None:
 
 def main() -> None:
     harden()
-    die_with_parent()
+    try:
+        die_with_parent()
+    except EnclaveEnvironmentError:
+        # The enclave gave up before this process began: nobody is left to tell.
+        os._exit(0)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     serve(socket.socket(fileno=int(sys.argv[1])))
     os._exit(0)

@@ -26,7 +26,7 @@ def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
             f"【授权告知书 / 第{NOTICE_VERSION}版】",
             f"您(统一社会信用代码 {authorization.enterprise})将授权银行 {authorization.bank} "
             f"在 {start} 至 {end} 期间,为“{zh_purpose}”对贵企业进行信用评估,最多 {authorization.max_assessments} 次。",
-            f"评估使用以下 {len(chosen)} 类信息:{'、'.join(c.title.zh for c in chosen)}。",
+            f"评估使用以下 {len(chosen)} 类信息:{';'.join(c.title.zh for c in chosen)}。",
             "银行看不到任何一条记录,"
             + ("只得到每一类信息的分数" if by_category else "只得到一个总分")
             + (f",且误差可达正负 {precision} 分。" if precision else "。"),
