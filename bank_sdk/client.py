@@ -25,7 +25,6 @@ from bank_sdk.errors import (
     BudgetExhausted,
     InputError,
     KeyStoreError,
-    ServiceError,
     Unavailable,
     VerificationError,
 )
@@ -39,6 +38,7 @@ from bank_sdk.wire import call, open_channel
 
 _PAGE = 500
 _MODEL_PAGE = 200
+_MAX_PAGES = 10_000
 
 
 class BankClient:
@@ -121,8 +121,8 @@ class BankClient:
         """Encrypt a scorecard under a fresh key, keep the key, and register the model.
 
         The same scorecard registered twice gives two models with two keys. The key is stored before anything is sent;
-        when the outcome stays unknown (`Unavailable`), it stays in the store. Raises `PointsOverflow`, `KeyStoreError`,
-        `ServiceError` or `VerificationError`.
+        it stays in the store whatever the outcome, since a service may err or lie about that. Raises `PointsOverflow`,
+        `KeyStoreError`, `ServiceError` or `VerificationError`.
         """
         parameters = LINEAR_4096_T1024
         enclaves = await self._registrars()
@@ -133,12 +133,8 @@ class BankClient:
             signed = registration(self._credentials, stamp, model, weights, zero)
             return model_pb2.RegisterModelRequest(registration=signed, weights=weights, zero=zero)
 
-        try:
-            response = await self._call(self._stub.RegisterModel, request)
-        except ServiceError as error:
-            if not isinstance(error, Unavailable):
-                await asyncio.to_thread(self._keys.discard, model.model_id)
-            raise
+        # Whatever the service says, the enclave may have taken the model: the key stays.
+        response = await self._call(self._stub.RegisterModel, request)
         receipt = self._check_registration(response, model, parameters, enclaves)
         stored = replace(model, registered_at=receipt.registered_at, receipt=response.receipt)
         await asyncio.to_thread(self._keys.save, stored)
@@ -148,18 +144,19 @@ class BankClient:
         """Every model the service lists for this bank, with the names this key store knows."""
         found: list[RegisteredModel] = []
         token = ""
-        while True:
+        for _ in range(_MAX_PAGES):
             request = partial(model_pb2.ListModelsRequest, page_size=_MODEL_PAGE, page_token=token)
             response = await self._call(self._stub.ListModels, request)
             found += [await self._listed(entry) for entry in response.models]
             if not (token := response.next_page_token):
                 return found
+        raise VerificationError("the service's list never ends")
 
     async def authorizations(self, enterprise: str | None = None) -> list[GrantedAuthorization]:
         """Authorizations for this bank, of one enterprise or of all. Raises `ServiceError` or `VerificationError`."""
         found: list[GrantedAuthorization] = []
         token = ""
-        while True:
+        for _ in range(_MAX_PAGES):
             request = partial(
                 authorization_pb2.ListAuthorizationsRequest,
                 enterprise=enterprise or "",
@@ -170,6 +167,7 @@ class BankClient:
             found += [_granted(entry) for entry in response.authorizations]
             if not (token := response.next_page_token):
                 return found
+        raise VerificationError("the service's list never ends")
 
     async def assess(
         self,

@@ -28,9 +28,10 @@ from enclave.authority.grants import reset_key
 from enclave.authority.models import model_frames
 from enclave.authority.store import Store
 from enclave.authority.trust import Trust
-from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose
+from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose, refuse_writable
 from enclave.hardening import harden, leave_network
 from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
 from enclave.scoring.evaluator import Evaluator
 from enclave.scoring.pool import WorkerPool
@@ -64,6 +65,10 @@ def catalogue_of(settings: EnclaveSettings) -> Catalogue:
 def build_trust(settings: EnclaveSettings) -> Trust:
     """Read keys and anchors. Raises `EnclaveEnvironmentError` for loose permissions, `DocumentError` for bad files."""
     refuse_loose(settings.receipt_key)
+    for path in (settings.banks_ca, settings.registrar_ca, settings.platform_ca, settings.receipt_certificate):
+        refuse_writable(path)
+    if settings.catalogue != "builtin":
+        refuse_writable(Path(settings.catalogue))
     chain = load_chain(settings.receipt_certificate.read_bytes())
     identity = identity_of(chain[0])
     if (identity.role, identity.name) != (Role.ENCLAVE, settings.enclave_id):
@@ -110,11 +115,15 @@ async def build_enclave(
 
 def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tuple[grpc.aio.Server, Any, str]:
     """The server, its health service and the address it is bound to."""
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", _MAX_RECEIVE)])
+    on_socket = settings.listen.startswith("unix:")
+    server = grpc.aio.server(
+        options=[("grpc.max_receive_message_length", _MAX_RECEIVE)],
+        interceptors=[] if on_socket else [OnlyTheServer()],
+    )
     enclave_pb2_grpc.add_EnclaveServiceServicer_to_server(EnclaveServicer(service), server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    if settings.listen.startswith("unix:"):
+    if on_socket:
         path = Path(settings.listen.removeprefix("unix:"))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_loose(path.parent)
@@ -170,10 +179,10 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
 
 def protect(settings: EnclaveSettings) -> None:
     """Before any thread and any secret."""
-    harden()
     on_socket = settings.listen.startswith("unix:")
     isolated = leave_network(settings.isolate_network) if on_socket else False
-    log.info("hardened", core_dumps=False, network_isolated=isolated)
+    harden()
+    (log.info if isolated else log.warning)("hardened", core_dumps=False, network_isolated=isolated)
 
 
 def _load(settings: EnclaveSettings, records: Path, as_of: date) -> None:
@@ -221,6 +230,7 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     configure_logging()
     try:
+        refuse_writable(chosen.config)
         settings = load_settings(chosen.config)
         _run(chosen, settings)
     except (
@@ -249,11 +259,11 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
         store.close()
         print(f"已取消登记,撤销{revoked}项授权 / the key is unpinned, {revoked} authorization(s) revoked")
     else:
-        store = Store(settings.data_dir / "authority.sqlite")
-        environment = SoftwareEnvironment(settings.sealing_key)
-        epoch = asyncio.run(store.run(rotate_epoch, environment))
-        print(f"新的掩码密钥 {epoch} 自下次启动起生效,请重启服务 / epoch {epoch}: restart the enclave to use it")
-        store.close()
+        with sole_owner(settings.data_dir):
+            store = Store(settings.data_dir / "authority.sqlite")
+            epoch = asyncio.run(store.run(rotate_epoch, SoftwareEnvironment(settings.sealing_key)))
+            store.close()
+        print(f"新的掩码密钥 {epoch},旧密钥已销毁 / epoch {epoch}; the old key is destroyed")
 
 
 if __name__ == "__main__":

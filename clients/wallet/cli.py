@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from xinyidai.authorization import Authorization
 from xinyidai.catalogue import CatalogueError
-from xinyidai.identifiers import IdentifierError
+from xinyidai.identifiers import IdentifierError, check_character_holds
 from xinyidai.purposes import PURPOSES
 from xinyidai.signing import DocumentError
 
@@ -54,6 +54,8 @@ def create(
     )
     request = wallet / "request.pem"
     request.write_bytes(made.certificate_request())
+    if not check_character_holds(made.enterprise):
+        console.print("注意:代码的校验位不符,请核对 / note: the code's check character does not hold; compare it")
     console.print(f"密钥已生成。请将 {request} 交给登记机关签发证书。\nKey made. Take {request} to the registrar.")
 
 

@@ -13,7 +13,6 @@ from typing import Any, Final, Self
 import httpx
 
 _TIMEOUT_SECONDS: Final = 15.0
-_MAX_PAGES: Final = 1000
 
 
 class WalletError(Exception):

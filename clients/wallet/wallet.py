@@ -10,6 +10,8 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from xinyidai.authorization import (
     Disclosure,
     authorization_digest,
     read_unverified_authorization,
+    verify_authorization,
 )
 from xinyidai.catalogue import Catalogue, parse_catalogue
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
@@ -28,9 +31,9 @@ from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
 from xinyidai.notice import notice_hash, render_notice
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
-from xinyidai.receipt import RECEIPT_TYPE, parse_receipt
+from xinyidai.receipt import RECEIPT_TYPE, Receipt, parse_receipt
 from xinyidai.requests import Stamp
-from xinyidai.signing import DocumentError, SigningKey
+from xinyidai.signing import DocumentError, SigningKey, read_unverified
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
 from clients.wallet.platform import Platform, WalletError
@@ -38,6 +41,7 @@ from clients.wallet.platform import Platform, WalletError
 _LIFETIME_SECONDS: Final = 240
 _PAGE: Final = 200
 _DIGEST_DIGITS: Final = 64
+_MAX_PAGES: Final = 1000
 
 
 class WalletLocked(WalletError):
@@ -238,7 +242,12 @@ class Wallet:
         """Every authorization with its digest, state, number of assessments and terms, newest first."""
         found = []
         for entry in self._platform.get("/v1/authorizations", access=self._access())["authorizations"]:
-            terms = read_unverified_authorization(entry["authorization"])
+            try:
+                terms = verify_authorization(entry["authorization"], self._key.public)
+            except DocumentError:
+                # Signed by a key this enterprise had before; it was revoked with it.
+                terms = read_unverified_authorization(entry["authorization"])
+                entry = {**entry, "state": "revoked"}
             found.append({**entry, "digest": authorization_digest(entry["authorization"]), "terms": terms})
         return found
 
@@ -269,6 +278,8 @@ class Wallet:
 
         Raises `WalletError` for an unknown bank: a budget set for a misspelt name would limit nobody.
         """
+        if not isfinite(bits):
+            raise WalletError("请给出0至1000之间的比特数 / give 0 to 1000 bits")
         if bank is not None and bank not in {b["id"] for b in self.banks()}:
             _, budgets = self.usage()
             if bank not in {b["bank_id"] for b in budgets}:
@@ -280,12 +291,15 @@ class Wallet:
         """Every use, newest first, each checked against its receipt; and the budgets. Raises `WalletError`."""
         uses: list[Use] = []
         token = ""
-        while True:
+        for _ in range(_MAX_PAGES):
             page = self._platform.get("/v1/usage", access=self._access(), page_size=_PAGE, page_token=token)
             uses += [self._checked(entry) for entry in page["usages"]]
             token = page["next_page_token"]
+            if len({use.assessment_id for use in uses}) != len(uses):
+                break
             if not token:
                 return uses, page["budgets"]
+        raise WalletError("平台给出的使用记录有误 / the platform repeats uses, or never ends")
 
     def close(self) -> None:
         self._platform.close()
@@ -296,14 +310,19 @@ class Wallet:
 
     def _checked(self, entry: dict[str, Any]) -> Use:
         if entry["receipt"]:
-            try:
-                receipt = parse_receipt(verify_with_chain(entry["receipt"], RECEIPT_TYPE, self._enclaves).claims)
-            except DocumentError as error:
-                raise WalletError("使用记录的回执无效 / the receipt of a use is not valid") from error
-            shown = (entry["assessment_id"], entry["bank_id"], int(entry["centibits"]), entry["authorization_digest"])
-            signed = (receipt.assessment_id, receipt.bank, receipt.centibits, receipt.authorization)
-            if shown != signed or receipt.enterprise != self.enterprise:
+            receipt = self._proven(entry["receipt"])
+            shown = {name: entry[name] for name in ("assessment_id", "bank_id", "authorization_digest", "model_id")}
+            signed = {
+                "assessment_id": receipt.assessment_id,
+                "bank_id": receipt.bank,
+                "authorization_digest": receipt.authorization,
+                "model_id": receipt.model,
+            }
+            numbers = (int(entry["centibits"]), int(entry["charged_at"]))
+            if shown != signed or numbers != (receipt.centibits, receipt.charged_at):
                 raise WalletError("使用记录与回执不符 / a use does not match its receipt")
+            if receipt.enterprise != self.enterprise:
+                raise WalletError("回执属于另一家企业 / a receipt is about another enterprise")
         return Use(
             entry["assessment_id"],
             entry["bank_id"],
@@ -315,6 +334,18 @@ class Wallet:
             int(entry["repeats"]),
             bool(entry["receipt"]),
         )
+
+    def _proven(self, raw: str) -> Receipt:
+        """A receipt signed by the enclave it names, with a certificate that was good when it was signed."""
+        try:
+            signed_at = datetime.fromtimestamp(read_unverified(raw).instant("iat"), UTC)
+            signed = verify_with_chain(raw, RECEIPT_TYPE, self._enclaves, signed_at)
+            receipt = parse_receipt(signed.claims)
+        except DocumentError as error:
+            raise WalletError("使用记录的回执无效 / the receipt of a use is not valid") from error
+        if signed.identity.name != receipt.enclave:
+            raise WalletError("回执由另一数据域签发 / a receipt is signed by another enclave than it names")
+        return receipt
 
     def _enclave_ids(self) -> tuple[Any, ...]:
         return tuple(parse_enclave_id(e["id"]) for e in self._platform.get("/v1/enclaves")["enclaves"])

@@ -25,7 +25,7 @@ from xinyidai.seal import SealError, expand
 from enclave.environment import EnclaveEnvironmentError
 from enclave.hardening import die_with_parent, harden
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
-from enclave.scoring.masking import expand_mask
+from enclave.scoring.masking import expand_mask, nothing_key
 
 LENGTH: Final = struct.Struct("<I")
 JOB: Final = struct.Struct("<32sHH")
@@ -59,9 +59,11 @@ def _answer(model: PreparedModel, mask_key: bytes, precision: int, indices: byte
         return encode_answer(evaluate(model, active, mask))
     except Exception:
         # After the charge every outcome is an answer of the same size: an error would tell the bank something about the
-        # record. Mask and flood alone hold nothing. This is the process edge of an evaluation.
+        # record. Mask and flood alone hold nothing. This is the process edge of an evaluation. The mask is another one:
+        # the same question evaluated later must not share it.
         log.exception("evaluation failed; answered without the record")
-        return encode_answer(evaluate(model, _NOTHING, mask))
+        other = expand_mask(nothing_key(mask_key), parameters, parameters.flood_bound(precision))
+        return encode_answer(evaluate(model, _NOTHING, other))
 
 
 def _evaluate(models: dict[bytes, PreparedModel], body: bytes) -> bytes:
@@ -112,7 +114,7 @@ def serve(channel: socket.socket) -> None:
 def main() -> None:
     harden()
     try:
-        die_with_parent()
+        die_with_parent(int(sys.argv[2]))
     except EnclaveEnvironmentError:
         # The enclave gave up before this process began: nobody is left to tell.
         os._exit(0)

@@ -31,6 +31,15 @@ _UNREADABLE: Final = (
 """Everything the library raises for a hostile certificate; the warning (say, for a negative serial number) where
 warnings are errors, as this one will be in a later release."""
 
+_UNDERSTOOD: Final = frozenset(
+    {
+        x509.BasicConstraints.oid,
+        x509.KeyUsage.oid,
+        x509.SubjectAlternativeName.oid,
+        x509.ExtendedKeyUsage.oid,
+    }
+)
+
 
 class Role(StrEnum):
     BANK = "bank"
@@ -133,6 +142,8 @@ class TrustAnchor:
         for certificate in links:
             if not certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc:
                 raise ValueError("out of its time")
+            if any(extension.critical and extension.oid not in _UNDERSTOOD for extension in certificate.extensions):
+                raise ValueError("a critical extension this service does not know (RFC 5280, 4.2)")
         leaf_usage = chain[0].extensions.get_extension_for_class(x509.KeyUsage).value
         leaf_basic = chain[0].extensions.get_extension_for_class(x509.BasicConstraints).value
         if not leaf_usage.digital_signature or leaf_basic.ca:

@@ -13,6 +13,7 @@ import pytest
 from xinyidai.identifiers import check_character_holds, parse_uscc
 
 from clients.dev.system import System
+from tests.support.parties import uscc_number
 
 _BIN = Path(sys.executable).parent
 Wallet = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -70,6 +71,9 @@ def test_an_enterprise_from_its_key_to_its_revocation(city: System, wallet: Wall
         (("authorize", "bank-a", "--category", "horoscope", "--yes"), "no such category"),
         (("authorize", "bank-a", "--purpose", "curiosity", "--yes"), "the purpose is one of"),
         (("revoke", "0000"), "check the digest"),
+        (("authorize", "bank-a", "--days", "4000", "--yes"), "valid for at most 31 days"),
+        (("authorize", "bank-a", "--max-assessments", "100", "--yes"), "at most 10 assessments"),
+        (("budget", "50", "--bank", "bank-z"), "no such bank"),
     ],
 )
 def test_mistakes_are_explained(
@@ -77,13 +81,11 @@ def test_mistakes_are_explained(
 ) -> None:
     anchors = ["--platform-ca", str(city.deployment.anchor("platform"))]
     anchors += ["--enclave-ca", str(city.deployment.anchor("enclave"))]
-    uscc = "91320703MA0000017" + "4"
+    uscc = uscc_number(900_000 + sum(map(ord, "".join(arguments))))
     wallet("create", uscc, "--platform", city.rest_url, *anchors)
-    if arguments[0] == "revoke":
-        certificate = tmp_path / "certificate.pem"
-        raw = city.deployment.enrol(uscc, (tmp_path / "w" / "request.pem").read_bytes())
-        certificate.write_bytes(raw)
-        wallet("register", str(certificate), code=0 if "revoke" in arguments else 1)
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_bytes(city.deployment.enrol(uscc, (tmp_path / "w" / "request.pem").read_bytes()))
+    wallet("register", str(certificate))
     assert says in wallet(*arguments, code=1).stderr
 
 
@@ -98,8 +100,8 @@ def test_a_wallet_is_not_made_twice_nor_opened_with_another_passphrase(city: Sys
 @pytest.mark.timeout(120)
 def test_up_serves_until_interrupted_and_again_later(tmp_path: Path) -> None:
     """Twice in the same folder: first it makes everything, then it finds it."""
-    for _ in range(2):
-        command = [str(_BIN / "xyd-dev"), "up", str(tmp_path / "up"), "--enterprises", "20"]
+    for size in (["--enterprises", "20"], []):
+        command = [str(_BIN / "xyd-dev"), "up", str(tmp_path / "up"), *size]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
             assert process.stdout is not None
             said = []

@@ -59,7 +59,8 @@ USCC = parse_uscc("914403001922038216")
 ENCLAVE, BANK = parse_enclave_id("enclave-a"), parse_bank_id("bank-a")
 NOW = 1_790_000_000
 HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
-WORD = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=40)
+# No control characters and none that turn the direction of writing.
+WORD = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cf"]), min_size=1, max_size=40)
 NONCE = st.text("abcdefghij0123456789-_", min_size=16, max_size=64)
 NAME = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,62}", fullmatch=True)
 INSTANT = st.integers(0, 4_000_000_000)
@@ -106,7 +107,7 @@ def statements(draw: st.DrawFn) -> Statement:
     return Statement(stamp, USCC, action, draw(HEX))
 
 
-ITEMS = st.lists(st.builds(AssessmentItem, st.just(USCC), HEX), min_size=1, max_size=4).map(tuple)
+ITEMS = st.lists(st.builds(AssessmentItem, st.just(USCC), HEX), min_size=1, max_size=4, unique=True).map(tuple)
 ANSWERS = st.lists(st.builds(AnswerDigest, st.just("") | WORD, HEX), min_size=1, max_size=3).map(tuple)
 DISCLOSURE = st.sampled_from(Disclosure)
 PRECISION = st.integers(0, 255)

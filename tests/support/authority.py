@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from xinyidai.authorization import Authorization, Disclosure, authorization_digest
 from xinyidai.catalogue import Catalogue, builtin_catalogue
 from xinyidai.framing import FrameKind, encode_seeded
@@ -18,7 +18,7 @@ from xinyidai.notice import notice_hash
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS
 from xinyidai.reasons import Reason
-from xinyidai.requests import AssessmentItem, AssessmentRequest, ModelRegistration, Stamp
+from xinyidai.requests import MAX_ITEMS, AssessmentItem, AssessmentRequest, ModelRegistration, Stamp
 from xinyidai.seal import SecretKey
 from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
@@ -92,9 +92,11 @@ class Bank:
 
 
 class Enterprise:
-    def __init__(self, uscc: str = USCC) -> None:
+    def __init__(
+        self, uscc: str = USCC, key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | None = None
+    ) -> None:
         self.uscc = Uscc(uscc)
-        self.leaf = REGISTRAR.issue(Role.ENTERPRISE, uscc, key=ed25519.Ed25519PrivateKey.generate())
+        self.leaf = REGISTRAR.issue(Role.ENTERPRISE, uscc, key=key or ed25519.Ed25519PrivateKey.generate())
         self.key: SigningKey = self.leaf.signing_key()
 
     def key_registration(self, now: int) -> str:
@@ -171,7 +173,7 @@ class Desk:
         return grants.submit_statement(self.connection, self.trust, raw, self.now)
 
     def charge(self, raw: str) -> list[Charged | Stored | Refused]:
-        asked = ledger.verify_request(self.trust, raw, self.now)
+        asked = ledger.verify_request(self.trust, raw, self.now, MAX_ITEMS)
         return ledger.charge(
             self.connection, self.trust, asked, self.present, self.now, lambda: f"assessment-{next(self._ids)}"
         )
