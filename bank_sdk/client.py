@@ -13,6 +13,7 @@ from xinyidai.catalogue import Catalogue, CatalogueError, parse_catalogue
 from xinyidai.framing import FrameKind, encode_seeded
 from xinyidai.identifiers import EnclaveId, IdentifierError, parse_enclave_id
 from xinyidai.parameters import LINEAR_4096_T1024, ParameterSet
+from xinyidai.reasons import Reason
 from xinyidai.receipt import ModelReceipt
 from xinyidai.requests import model_id
 from xinyidai.seal import SecretKey
@@ -23,16 +24,16 @@ from bank_sdk.credentials import BankCredentials
 from bank_sdk.errors import (
     AuthorizationRefused,
     BankSdkError,
+    BudgetExhausted,
     InputError,
     KeyStoreError,
-    ServiceError,
     Unavailable,
     VerificationError,
 )
 from bank_sdk.keys import KeyStore, StoredModel
 from bank_sdk.models.scorecard import Scorecard
 from bank_sdk.models.trees import TreeModel
-from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, pick_newest, registration
+from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, registration, usable_newest_first
 from bank_sdk.registration import TreeLine
 from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, RegisteredModel
 from bank_sdk.stream import AssessmentStream, read_outcome
@@ -43,6 +44,7 @@ _PAGE = 500
 _MODEL_PAGE = 200
 _LOOKUPS = 32
 """Enterprises up to which a call each is cheaper than listing every authorization of the bank."""
+_MAX_PAGES = 10_000
 
 
 class BankClient:
@@ -125,9 +127,9 @@ class BankClient:
         """Encrypt a scorecard, or a tree ensemble, under a fresh key, keep the key, and register the model.
 
         The same model registered twice gives two models with two keys. The key is stored before anything is sent;
-        when the outcome stays unknown (`Unavailable`), it stays in the store. An ensemble is tens of megabytes and may
-        take longer than the client's timeout. Raises `PointsOverflow`, `ImportRefused`, `KeyStoreError`, `ServiceError`
-        or `VerificationError`.
+        it stays in the store whatever the outcome, since a service may err or lie about that. An ensemble is tens of
+        megabytes and may take longer than the client's timeout. Raises `PointsOverflow`, `ImportRefused`,
+        `KeyStoreError`, `ServiceError` or `VerificationError`.
         """
         enclaves = await self._registrars()
         if isinstance(scorecard, TreeModel):
@@ -135,12 +137,8 @@ class BankClient:
             model, send = await line.prepare(scorecard, enclaves)
         else:
             model, send = await self._prepare(scorecard, enclaves)
-        try:
-            response = await send()
-        except ServiceError as error:
-            if not isinstance(error, Unavailable):
-                await asyncio.to_thread(self._keys.discard, model.model_id)
-            raise
+        # Whatever the service says, the enclave may have taken the model: the key stays.
+        response = await send()
         receipt = self._check_registration(response, model, enclaves)
         stored = replace(model, registered_at=receipt.registered_at, receipt=response.receipt)
         await asyncio.to_thread(self._keys.save, stored)
@@ -162,18 +160,19 @@ class BankClient:
         """Every model the service lists for this bank, with the names this key store knows."""
         found: list[RegisteredModel] = []
         token = ""
-        while True:
+        for _ in range(_MAX_PAGES):
             request = partial(model_pb2.ListModelsRequest, page_size=_MODEL_PAGE, page_token=token)
             response = await self._call(self._stub.ListModels, request)
             found += [await self._listed(entry) for entry in response.models]
             if not (token := response.next_page_token):
                 return found
+        raise VerificationError("the service's list never ends")
 
     async def authorizations(self, enterprise: str | None = None) -> list[GrantedAuthorization]:
         """Authorizations for this bank, of one enterprise or of all. Raises `ServiceError` or `VerificationError`."""
         found: list[GrantedAuthorization] = []
         token = ""
-        while True:
+        for _ in range(_MAX_PAGES):
             request = partial(
                 authorization_pb2.ListAuthorizationsRequest,
                 enterprise=enterprise or "",
@@ -184,6 +183,7 @@ class BankClient:
             found += [_granted(entry) for entry in response.authorizations]
             if not (token := response.next_page_token):
                 return found
+        raise VerificationError("the service's list never ends")
 
     async def usable_authorizations(
         self, model: RegisteredModel | str, enterprises: Iterable[str]
@@ -206,7 +206,8 @@ class BankClient:
         for enterprise in wanted & grouped.keys():
             with suppress(AuthorizationRefused):
                 grants, now = grouped[enterprise], self._asker.now()
-                found[str(enterprise)] = pick_newest(grants, self._credentials, stored, self._enclaves, now, None)
+                usable = usable_newest_first(grants, self._credentials, stored, self._enclaves, now, None, None)
+                found[str(enterprise)] = usable[0]
         return found
 
     async def assess(
@@ -216,23 +217,38 @@ class BankClient:
         *,
         fresh: bool = False,
         precision_points: int | None = None,
+        purpose: str | None = None,
     ) -> AssessmentResult:
         """One score of one enterprise.
 
-        `item`: a USCC (its newest usable authorization is taken), a `GrantedAuthorization`, or an authorization's JWS.
-        `fresh`: evaluate and charge anew instead of returning the stored answer to the same question; such a request is
-        sent once and never repeated, since it may have been charged. `precision_points`: None is what the authorization
-        allows; coarser costs fewer bits. Raises `InputError`, `PointsOverflow`, `KeyStoreError`, `ServiceError` or
-        `VerificationError`.
+        `item`: a USCC, a `GrantedAuthorization`, or an authorization's JWS. For a USCC the newest usable authorization
+        is taken, of `purpose` if that is given; one that is used up gives way to the next, unless it answered this very
+        question before. `fresh`: evaluate and charge anew instead of returning the stored answer to the same question;
+        such a request is sent once and never repeated, since it may have been charged. `precision_points`: None is what
+        the authorization allows; coarser costs fewer bits. Raises `InputError`, `PointsOverflow`, `KeyStoreError`,
+        `ServiceError` or `VerificationError`.
         """
-        question = await self._question(item, await self.stored(model), fresh, precision_points)
+        stored = await self.stored(model)
+        grants = await self._usable(item, stored, precision_points, purpose)
+        for number, grant in enumerate(grants, 1):
+            question = self._asker.question(
+                grant, stored, self._enclaves, fresh=fresh, precision_points=precision_points
+            )
+            try:
+                return await self._ask(question)
+            except BudgetExhausted as error:
+                if error.reason is not Reason.AUTHORIZATION_USED_UP or number == len(grants):
+                    raise
+        raise InputError("no authorization to use")
+
+    async def _ask(self, question: Question) -> AssessmentResult:
         sent: list[SignedRequest] = []
 
         def request() -> assessment_pb2.AssessRequest:
             sent.append(self._asker.sign([question]))
             return assessment_pb2.AssessRequest(request=sent[-1].raw)
 
-        response = await self._call(self._stub.Assess, request, repeatable=not fresh)
+        response = await self._call(self._stub.Assess, request, repeatable=not question.fresh)
         if response.nonce != sent[-1].nonce or [outcome.item for outcome in response.outcomes] != [0]:
             raise VerificationError("the service answered something else than it was asked")
         outcome = self._read(response.outcomes[0], question, frozenset(s.digest for s in sent))
@@ -274,13 +290,28 @@ class BankClient:
     ) -> AssessmentResult | BankSdkError:
         return read_outcome(outcome, question, asked, self._credentials.enclave_anchor, self._asker.now())
 
-    async def _question(self, item: Item, model: StoredModel, fresh: bool, precision: int | None) -> Question:
+    async def _usable(
+        self, item: Item, model: StoredModel, precision: int | None, purpose: str | None
+    ) -> list[GrantedAuthorization]:
+        """What may be asked under, the best first."""
         grant = as_grant(item)
-        if grant is None:
-            listed = await self.authorizations(as_enterprise(item))
-            grant = pick_newest(listed, self._credentials, model, self._enclaves, self._asker.now(), precision)
-            if grant.terms.enterprise != item:
-                raise VerificationError("the service listed an authorization of another enterprise")
+        if grant is not None:
+            return [grant]
+        most = model.secret_key.parameters.max_precision_points
+        if precision is not None and not 0 <= precision <= most:
+            raise InputError(f"precision_points is 0 to {most}")
+        listed = await self.authorizations(as_enterprise(item))
+        now = self._asker.now()
+        found = usable_newest_first(listed, self._credentials, model, self._enclaves, now, precision, purpose)
+        if any(grant.terms.enterprise != item for grant in found):
+            raise VerificationError("the service listed an authorization of another enterprise")
+        return found
+
+    async def _question(self, item: Item, model: StoredModel, fresh: bool, precision: int | None) -> Question:
+        grants = await self._usable(item, model, precision, None)
+        # Many at once are not asked about twice: take the newest that has uses left, as far as the service says.
+        left = [grant for grant in grants if grant.assessments < grant.terms.max_assessments]
+        grant = grants[0] if not (fresh and left) else left[0]
         return self._asker.question(grant, model, self._enclaves, fresh=fresh, precision_points=precision)
 
     async def _registrars(self) -> tuple[EnclaveId, ...]:

@@ -117,7 +117,7 @@ def _check_room(stored: Sequence[StoredModel], grants: Iterable[GrantedAuthoriza
         rooms = set()
         for model in stored:
             largest = max(range_of(model, part)[1] for part in parts)
-            rooms.add(largest + 2 * precision < model.secret_key.parameters.plain_modulus)
+            rooms.add(largest + 2 * precision < model.secret_key.parameters.score_modulus)
         if len(rooms) > 1:
             raise InputError(f"only one of the models has room for a precision of {precision} points; scale the other")
 

@@ -188,7 +188,9 @@ class KeyStore:
         try:
             cipher.decrypt(check[:_NONCE_BYTES], check[_NONCE_BYTES:], b"check")
         except (InvalidTag, ValueError) as error:
-            raise KeyStoreError("the passphrase is wrong") from error
+            raise KeyStoreError(
+                f"the passphrase is not that of {self._folder}; use another folder for a new store"
+            ) from error
         return cipher
 
     @contextmanager

@@ -123,15 +123,16 @@ def as_enterprise(item: Item) -> Uscc:
         raise InputError(str(error)) from error
 
 
-def pick_newest(
+def usable_newest_first(
     grants: Sequence[GrantedAuthorization],
     credentials: BankCredentials,
     model: StoredModel,
     enclaves: Sequence[EnclaveId] | None,
     now: int,
     precision_points: int | None,
-) -> GrantedAuthorization:
-    """The authorization issued last that can be used now for this model. Raises `AuthorizationRefused`."""
+    purpose: str | None,
+) -> list[GrantedAuthorization]:
+    """Authorizations that can be used now for this model, the one issued last first. Raises `AuthorizationRefused`."""
     usable = [
         grant
         for grant in grants
@@ -142,12 +143,13 @@ def pick_newest(
         and grant.terms.catalogue_digest == model.catalogue_digest
         and (enclaves is None or not set(enclaves).isdisjoint(grant.terms.enclaves))
         and (precision_points is None or precision_points >= grant.terms.precision_points)
+        and purpose in (None, grant.terms.purpose)
     ]
     if not usable:
         states = ", ".join(sorted({grant.state for grant in grants})) or "none at all"
         raise AuthorizationRefused(
             "the enterprise has no authorization that this bank, certificate and model can use now "
-            f"(states listed: {states})",
+            f"(states listed: {states}); ask it for one, and check the code",
             Reason.AUTHORIZATION_UNKNOWN,
         )
-    return max(usable, key=lambda grant: (grant.terms.issued_at, grant.digest))
+    return sorted(usable, key=lambda grant: (grant.terms.issued_at, grant.digest), reverse=True)

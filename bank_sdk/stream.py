@@ -12,6 +12,7 @@ from typing import Any, Final
 import grpc
 from xinyidai.identifiers import EnclaveId
 from xinyidai.identity import TrustAnchor
+from xinyidai.requests import max_items
 from xinyidai.v1 import assessment_pb2
 
 from bank_sdk.errors import BankSdkError, InputError, ServiceError, Unavailable, VerificationError
@@ -137,11 +138,7 @@ class AssessmentStream:
         batches = []
         pairs = list(zip(chunk, found, strict=True))
         for _, run in groupby(pairs, key=lambda pair: _run_key(pair[1])):
-            members = list(run)
-            questions = [found for _, found in members if isinstance(found, Question)]
-            batch = _Batch([item for item, _ in members], questions)
-            batch.outcomes = {i: found for i, (_, found) in enumerate(members) if isinstance(found, BankSdkError)}
-            batches.append(batch)
+            batches += [_batch(members) for members in _requests(list(run))]
         return batches
 
     async def _advance(self) -> None:
@@ -249,3 +246,25 @@ async def _take(source: AsyncIterator[Item], count: int) -> list[Item]:
         while len(taken) < count:
             taken.append(await anext(source))
     return taken
+
+
+def _requests(run: list[tuple[Item, Question | BankSdkError]]) -> list[list[tuple[Item, Question | BankSdkError]]]:
+    """Cut a run into what one signed request may hold: a bounded number of items, none of them twice."""
+    cut: list[list[tuple[Item, Question | BankSdkError]]] = []
+    seen: set[str] = set()
+    for item, found in run:
+        most = max_items(found.terms.disclosure) if isinstance(found, Question) else len(run)
+        name = found.authorization if isinstance(found, Question) else ""
+        if not cut or len(cut[-1]) >= most or name in seen:
+            cut.append([])
+            seen = set()
+        cut[-1].append((item, found))
+        seen.add(name)
+    return cut
+
+
+def _batch(members: list[tuple[Item, Question | BankSdkError]]) -> _Batch:
+    questions = [found for _, found in members if isinstance(found, Question)]
+    batch = _Batch([item for item, _ in members], questions)
+    batch.outcomes = {i: found for i, (_, found) in enumerate(members) if isinstance(found, BankSdkError)}
+    return batch

@@ -89,8 +89,11 @@ class BankClientSync:
         *,
         fresh: bool = False,
         precision_points: int | None = None,
+        purpose: str | None = None,
     ) -> AssessmentResult:
-        return self._run(self._client.assess(item, model, fresh=fresh, precision_points=precision_points))
+        return self._run(
+            self._client.assess(item, model, fresh=fresh, precision_points=precision_points, purpose=purpose)
+        )
 
     def assess_many(
         self, items: Iterable[Item], model: RegisteredModel | str, *, fresh: bool = False

@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import fcntl
 import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -16,19 +18,21 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from xinyidai.catalogue import Catalogue, CatalogueError, builtin_catalogue, load_catalogue
-from xinyidai.identifiers import parse_enclave_id
+from xinyidai.identifiers import parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
 from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.v1 import enclave_pb2_grpc
 
 from enclave.authority.epochs import current_epoch, rotate_epoch
+from enclave.authority.grants import reset_key
 from enclave.authority.models import model_frames
 from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
-from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose
+from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose, refuse_writable
 from enclave.hardening import harden, leave_network
 from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
 from enclave.scoring.evaluator import Evaluator
 from enclave.scoring.pool import WorkerPool
@@ -62,6 +66,10 @@ def catalogue_of(settings: EnclaveSettings) -> Catalogue:
 def build_trust(settings: EnclaveSettings) -> Trust:
     """Read keys and anchors. Raises `EnclaveEnvironmentError` for loose permissions, `DocumentError` for bad files."""
     refuse_loose(settings.receipt_key)
+    for path in (settings.banks_ca, settings.registrar_ca, settings.platform_ca, settings.receipt_certificate):
+        refuse_writable(path)
+    if settings.catalogue != "builtin":
+        refuse_writable(Path(settings.catalogue))
     chain = load_chain(settings.receipt_certificate.read_bytes())
     identity = identity_of(chain[0])
     if (identity.role, identity.name) != (Role.ENCLAVE, settings.enclave_id):
@@ -114,11 +122,15 @@ async def build_enclave(
 
 def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tuple[grpc.aio.Server, Any, str]:
     """The server, its health service and the address it is bound to."""
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", _MAX_RECEIVE)])
+    on_socket = settings.listen.startswith("unix:")
+    server = grpc.aio.server(
+        options=[("grpc.max_receive_message_length", _MAX_RECEIVE)],
+        interceptors=[] if on_socket else [OnlyTheServer()],
+    )
     enclave_pb2_grpc.add_EnclaveServiceServicer_to_server(EnclaveServicer(service), server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    if settings.listen.startswith("unix:"):
+    if on_socket:
         path = Path(settings.listen.removeprefix("unix:"))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_loose(path.parent)
@@ -135,28 +147,49 @@ def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tup
     return server, probe, f"{settings.listen.rsplit(':', 1)[0]}:{port}"
 
 
+@contextmanager
+def sole_owner(data_dir: Path) -> Iterator[None]:
+    """One enclave is one ledger: hold the data folder until the process ends, however it ends.
+
+    Raises `EnclaveEnvironmentError` when another process holds it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    refuse_loose(data_dir)
+    handle = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise EnclaveEnvironmentError(
+            "另一个数据域服务正在使用此目录,请先停止它 / another enclave uses this folder; stop it first"
+        ) from error
+    finally:
+        os.close(handle)
+
+
 async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames], Evaluator] | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    service = await build_enclave(settings, build_evaluator=build_evaluator)
-    server, probe, address = build_grpc_server(settings, service)
-    await server.start()
-    await probe.set("", health_pb2.HealthCheckResponse.SERVING)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    print(f"ready enclave {address}", flush=True)
-    await stopping.wait()
-    await server.stop(_STOP_SECONDS)
-    await service.close()
+    with sole_owner(settings.data_dir):
+        service = await build_enclave(settings, build_evaluator=build_evaluator)
+        server, probe, address = build_grpc_server(settings, service)
+        await server.start()
+        await probe.set("", health_pb2.HealthCheckResponse.SERVING)
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        print(f"ready enclave {address}", flush=True)
+        await stopping.wait()
+        await server.stop(_STOP_SECONDS)
+        await service.close()
 
 
 def protect(settings: EnclaveSettings) -> None:
     """Before any thread and any secret."""
-    harden()
     on_socket = settings.listen.startswith("unix:")
     isolated = leave_network(settings.isolate_network) if on_socket else False
-    log.info("hardened", core_dumps=False, network_isolated=isolated)
+    harden()
+    (log.info if isolated else log.warning)("hardened", core_dumps=False, network_isolated=isolated)
 
 
 def _load(settings: EnclaveSettings, records: Path, as_of: date) -> None:
@@ -172,7 +205,10 @@ def _cells(settings: EnclaveSettings, enterprise: str) -> str:
     """What an assessment would use, for whoever holds the records anyway: answers a dispute, and checks a score."""
     catalogue = catalogue_of(settings)
     snapshots = SnapshotStore(settings.data_dir / "snapshots", catalogue)
-    row = snapshots.open(snapshots.current_id()).row(enterprise)
+    matrix = snapshots.open(snapshots.current_id())
+    row = matrix.row(enterprise)
+    if enterprise not in matrix:
+        print("没有该企业的任何记录 / nobody holds records of this enterprise", file=sys.stderr)
     return json.dumps({feature.code: int(cell) for feature, cell in zip(catalogue.features, row, strict=True)})
 
 
@@ -185,6 +221,10 @@ def main(arguments: list[str] | None = None) -> None:
         ("serve", "启动服务 / serve"),
         ("load", "载入记录并生成特征快照 / load records and build a snapshot"),
         ("rotate-epoch", "更换掩码密钥 / destroy the mask key and make a new one"),
+        (
+            "reset-key",
+            "企业遗失密钥:取消登记并撤销其全部授权 / an enterprise lost its key: unpin it, revoke its grants",
+        ),
         ("cells", "供数据持有方核对:一家企业的特征分箱 / for the data holder: the cells of one enterprise, as JSON"),
     ):
         command = commands.add_parser(name, help=text)
@@ -192,11 +232,12 @@ def main(arguments: list[str] | None = None) -> None:
         if name == "load":
             command.add_argument("--records", type=Path, required=True)
             command.add_argument("--as-of", type=date.fromisoformat, required=True)
-        if name == "cells":
-            command.add_argument("--enterprise", required=True)
+        if name in ("cells", "reset-key"):
+            command.add_argument("--enterprise", type=parse_uscc, required=True, help="统一社会信用代码 / USCC")
     chosen = parser.parse_args(arguments)
     configure_logging()
     try:
+        refuse_writable(chosen.config)
         settings = load_settings(chosen.config)
         _run(chosen, settings)
     except (
@@ -219,12 +260,17 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
         _load(settings, chosen.records, chosen.as_of)
     elif chosen.command == "cells":
         print(_cells(settings, chosen.enterprise))
-    else:
+    elif chosen.command == "reset-key":
         store = Store(settings.data_dir / "authority.sqlite")
-        environment = SoftwareEnvironment(settings.sealing_key)
-        epoch = asyncio.run(store.run(rotate_epoch, environment))
-        print(f"新的掩码密钥 {epoch} 自下次启动起生效,请重启服务 / epoch {epoch}: restart the enclave to use it")
+        revoked = asyncio.run(store.run(reset_key, chosen.enterprise))
         store.close()
+        print(f"已取消登记,撤销{revoked}项授权 / the key is unpinned, {revoked} authorization(s) revoked")
+    else:
+        with sole_owner(settings.data_dir):
+            store = Store(settings.data_dir / "authority.sqlite")
+            epoch = asyncio.run(store.run(rotate_epoch, SoftwareEnvironment(settings.sealing_key)))
+            store.close()
+        print(f"新的掩码密钥 {epoch},旧密钥已销毁 / epoch {epoch}; the old key is destroyed")
 
 
 if __name__ == "__main__":

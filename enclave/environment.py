@@ -77,6 +77,17 @@ def refuse_loose(path: Path) -> None:
         raise EnclaveEnvironmentError(f"others may access {path}; run: chmod go= {path} (and own it)")
 
 
+def refuse_writable(path: Path) -> None:
+    """For what is public but decides whom the enclave believes. Raises `EnclaveEnvironmentError` when anyone but the
+    owner may change `path`."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise EnclaveEnvironmentError(f"{path.name} cannot be read: {error.strerror}") from error
+    if status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()):
+        raise EnclaveEnvironmentError(f"others may change {path}; run: chmod go-w {path} (and own it)")
+
+
 class SoftwareEnvironment:
     """Sealing under a key file; the operating system's clock and randomness."""
 

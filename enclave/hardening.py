@@ -4,6 +4,7 @@ import ctypes
 import os
 import resource
 import signal
+import sys
 from typing import Final
 
 from enclave.environment import EnclaveEnvironmentError
@@ -25,22 +26,44 @@ def harden() -> None:
             raise EnclaveEnvironmentError("prctl is refused; run the enclave where it may protect itself")
 
 
-def leave_network(policy: str) -> bool:
-    """Move into an empty network namespace: Unix sockets still work, nothing else does. Before any thread starts.
+_STATE: Final = "XYD_NETWORK"
+_LEAVE: Final = """
+import ctypes, os, sys
+flags, command = int(sys.argv[1]), sys.argv[2:]
+uid, gid = os.geteuid(), os.getegid()
+left = ctypes.CDLL(None, use_errno=True).unshare(flags) == 0
+if left and uid != 0:
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(line)
+os.environ["XYD_NETWORK"] = "left" if left else "kept"
+os.execv(command[0], command)
+"""
 
-    Returns whether it was applied; raises `EnclaveEnvironmentError` when `policy` is "required" and it was not.
+
+def leave_network(policy: str) -> bool:
+    """Move into an empty network namespace: Unix sockets still work, nothing else does.
+
+    The kernel asks for a process with one thread, and the libraries have started theirs: the process replaces itself by
+    a small one that leaves the network and then starts this program again, under the same process id. Returns whether
+    the network was left; raises `EnclaveEnvironmentError` when `policy` is "required" and it was not.
     """
     if policy == "off":
         return False
-    flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWNET | _CLONE_NEWUSER
-    applied: bool = ctypes.CDLL(None, use_errno=True).unshare(flags) == 0
-    if not applied and policy == "required":
+    if _STATE not in os.environ:
+        flags = _CLONE_NEWNET if os.geteuid() == 0 else _CLONE_NEWNET | _CLONE_NEWUSER
+        again = [sys.executable, *sys.orig_argv[1:]]
+        os.execv(sys.executable, [sys.executable, "-I", "-c", _LEAVE, str(flags), *again])  # noqa: S606 (ourselves)
+    left = os.environ.pop(_STATE) == "left"
+    if not left and policy == "required":
         raise EnclaveEnvironmentError("the kernel refuses a network namespace; set isolate_network or allow it")
-    return applied
+    return left
 
 
-def die_with_parent() -> None:
-    """A child that outlives the enclave would hold what the enclave gave it."""
-    parent = os.getppid()
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0 or parent == 1:
+def die_with_parent(parent: int) -> None:
+    """A child that outlives the enclave would hold what the enclave gave it. `parent`: the enclave's process id."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise EnclaveEnvironmentError("prctl is refused; run the enclave where it may protect itself")
+    # It may have ended before the call above took effect.
+    if os.getppid() != parent:
         raise EnclaveEnvironmentError("the parent process is gone")

@@ -8,6 +8,7 @@ pointer file, replaced atomically, says which is current.
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -52,12 +53,19 @@ class Matrix:
     def row(self, enterprise: str) -> NDArray[np.uint16]:
         """Cells of one enterprise, shape (features,). An enterprise nobody holds records of has every cell missing:
         whether there are records is itself something an asker must not learn, so this is never an error."""
+        at = self._position(enterprise)
+        if at is None:
+            return self._empty
+        found: NDArray[np.uint16] = self._cells[at]
+        return found
+
+    def __contains__(self, enterprise: str) -> bool:
+        return self._position(enterprise) is not None
+
+    def _position(self, enterprise: str) -> int | None:
         wanted = np.bytes_(enterprise.encode())
         at = int(np.searchsorted(self._enterprises, wanted))
-        if at < len(self) and self._enterprises[at] == wanted:
-            found: NDArray[np.uint16] = self._cells[at]
-            return found
-        return self._empty
+        return at if at < len(self) and self._enterprises[at] == wanted else None
 
 
 def missing_cells(catalogue: Catalogue) -> NDArray[np.uint16]:
@@ -115,17 +123,15 @@ class SnapshotStore:
                     file.flush()
                     os.fsync(file.fileno())
             digests = {name: _digest(partial / name) for name in files}
-            content = json.dumps({"as_of": as_of.isoformat(), **digests, "catalogue": self._catalogue.digest})
-            snapshot_id = hashlib.sha256(content.encode()).hexdigest()[:32]
+            # Random, because receipts name it: a digest of the cells would let their readers check guesses.
+            snapshot_id = secrets.token_hex(16)
+            head = {"snapshot": snapshot_id, "as_of": as_of.isoformat(), "catalogue": self._catalogue.digest}
+            content = json.dumps({**head, **digests})
             with (partial / "manifest.json").open("w") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            target = self._root / snapshot_id
-            if target.exists():
-                shutil.rmtree(partial)
-            else:
-                partial.rename(target)
+            partial.rename(self._root / snapshot_id)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -154,12 +160,11 @@ class SnapshotStore:
         folder = self._root / snapshot_id
         refuse_loose(folder)
         try:
-            content = (folder / "manifest.json").read_text()
-            manifest = json.loads(content)
+            manifest = json.loads((folder / "manifest.json").read_text())
         except (OSError, ValueError) as error:
             raise SnapshotError("the current snapshot is incomplete; run `xyd-enclave load` again") from error
-        if hashlib.sha256(content.encode()).hexdigest()[:32] != snapshot_id or any(
-            _digest(folder / name) != manifest[name] for name in ("cells.npy", "enterprises.npy")
+        if manifest.get("snapshot") != snapshot_id or any(
+            _digest(folder / name) != manifest.get(name) for name in ("cells.npy", "enterprises.npy")
         ):
             raise SnapshotError("the current snapshot was changed on disk; run `xyd-enclave load` again")
         if manifest["catalogue"] != self._catalogue.digest:

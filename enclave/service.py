@@ -13,15 +13,16 @@ from xinyidai.identifiers import BankId, Uscc
 from xinyidai.parameters import LINEAR_4096_T1024, PARAMETER_SETS, TREES_8192
 from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
+from xinyidai.requests import MAX_ITEMS
 
 from enclave.authority import grants, ledger, models
 from enclave.authority.ledger import Asked, Charged, Present, Stored
 from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
-from enclave.environment import Environment, LockedBytes
+from enclave.environment import EnclaveEnvironmentError, Environment, LockedBytes
 from enclave.errors import Refused
-from enclave.matrix import CellSelector, Matrix, SnapshotStore
+from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
 
@@ -78,9 +79,12 @@ class EnclaveService:
         """The current snapshot; a newly loaded one is picked up within a second."""
         if time.monotonic() - self._looked > _LOOK_SECONDS:
             self._looked = time.monotonic()
-            if (current := self._snapshots.current_id()) != self._matrix.snapshot_id:
-                self._matrix = self._snapshots.open(current)
-                log.info("snapshot in force", snapshot=current)
+            try:
+                if (current := self._snapshots.current_id()) != self._matrix.snapshot_id:
+                    self._matrix = self._snapshots.open(current)
+                    log.info("snapshot in force", snapshot=current)
+            except (SnapshotError, EnclaveEnvironmentError) as error:
+                log.error("the new snapshot is refused; the one before stays in force", problem=str(error))
         return self._matrix
 
     async def register_key(self, raw: str) -> tuple[str, str]:
@@ -95,15 +99,18 @@ class EnclaveService:
     async def register_model(self, raw: str, untrusted_weights: bytes, untrusted_zero: bytes) -> models.RegisteredModel:
         now = self._environment.clock()
         upload = models.check_upload(self.trust, raw, untrusted_weights, untrusted_zero, now)
+        await self._store.run(models.spend_registration, upload.signer, upload.registration, now)
         # Hostile ciphertexts meet the library in a worker process with limits, never here.
         await self._evaluator.check(upload.weights, upload.zero)
         return await self._store.run(models.register_model, self.trust, upload, now)
 
     async def register_trees(self, raw: str, untrusted_frames: AsyncIterator[bytes]) -> models.RegisteredModel:
         """The frames of a tree ensemble, one at a time. A few uploads go on at once; the others wait."""
-        registration = models.verify_registration(self.trust, raw, self._environment.clock())
+        now = self._environment.clock()
+        registration = models.verify_registration(self.trust, raw, now)
         if registration.document.parameter_set != TREES_8192.name:
             raise Refused(Reason.PARAMETER_SET_UNKNOWN, f"trees are registered under {TREES_8192.name}")
+        await self._store.run(models.spend_registration, registration.signer, registration.document, now)
         async with self._uploads:
             receiver = self._trees.receive(registration, self.trust.catalogue.layout.size)
             try:
@@ -136,10 +143,10 @@ class EnclaveService:
         granted = await self._store.run(grants.grants_of, enterprise, now)
         return Usage(uses, following, budgets, granted, now - ledger.WINDOW_SECONDS)
 
-    async def assess(self, raw: str) -> tuple[str, list[Stored | Refused]]:
+    async def assess(self, raw: str, most_items: int = MAX_ITEMS) -> tuple[str, list[Stored | Refused]]:
         """(nonce, one outcome an item, in order). Raises `Refused` or `DocumentError` when the whole is refused."""
         now = self._environment.clock()
-        asked = ledger.verify_request(self.trust, raw, now)
+        asked = ledger.verify_request(self.trust, raw, now, most_items)
         matrix = self.matrix()
         present = Present(matrix.snapshot_id, matrix.as_of, self._epoch)
         settled = await self._store.run(
@@ -148,7 +155,18 @@ class EnclaveService:
         charged_at = time.monotonic()
         outcomes = await self._answer(asked, matrix, settled)
         await self._wait_for_deadline(charged_at, settled)
-        return asked.request.stamp.nonce, outcomes
+        return asked.request.stamp.nonce, await self._still_granted(asked, outcomes)
+
+    async def _still_granted(self, asked: Asked, outcomes: list[Stored | Refused]) -> list[Stored | Refused]:
+        """Looked at last of all, on the thread that carries out statements: no answer leaves once a revocation has
+        returned. The charge stays."""
+        digests = [item.authorization for item in asked.request.items]
+        answered = [d for d, outcome in zip(digests, outcomes, strict=True) if isinstance(outcome, Stored)]
+        gone = await self._store.run(grants.withdrawn, answered) if answered else {}
+        return [
+            gone.get(digest, outcome) if isinstance(outcome, Stored) else outcome
+            for digest, outcome in zip(digests, outcomes, strict=True)
+        ]
 
     async def _answer(
         self, asked: Asked, matrix: Matrix, settled: Sequence[Charged | Stored | Refused]

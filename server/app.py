@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import stat
 import sys
@@ -86,6 +87,9 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
 
 async def serve(settings: ServerSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    # Connections are files; take as many as the system grants.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     server = build_server(settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -78,7 +78,7 @@ def _absolute(settings: ServerSettings, base: Path) -> ServerSettings:
     changed: dict[str, Any] = {name: base / value for name in _PATHS if (value := getattr(settings, name)) is not None}
     changed["database_url"] = SecretStr(_absolute_url(settings.database_url.get_secret_value(), base))
     changed["enclaves"] = tuple(
-        enclave.model_copy(update={"address": f"unix:{base / enclave.address.removeprefix('unix:')}"})
+        enclave.model_copy(update={"address": f"unix:{(base / enclave.address.removeprefix('unix:')).resolve()}"})
         if enclave.address.startswith("unix:")
         else enclave
         for enclave in settings.enclaves

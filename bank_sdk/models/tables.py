@@ -179,8 +179,10 @@ def _read_csv(path: Path) -> list[Mapping[str, Any]]:
             raise TableInvalid(f"{path.name}: a table has at most {MAX_BYTES} bytes")
         with path.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise TableInvalid(f"{path.name}: not a readable CSV file in UTF-8") from error
+    except OSError as error:
+        raise TableInvalid(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise TableInvalid(f"{path.name}: not a CSV file in UTF-8; save it as one") from error
 
 
 def _feature_code(row: Any, number: int) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 from rich.console import Console
-from rich.table import Table
 
 from bank_sdk import (
     AssessmentResult,
@@ -23,6 +22,7 @@ from clients.demo.scorecard import expert_scorecard
 from clients.dev.cli import enterprise_with_records, last_month_end
 from clients.dev.deployment import ENCLAVE_ID, Deployment
 from clients.dev.system import System
+from clients.tables import folding_table
 from clients.wallet import GrantTerms, Use, Wallet
 
 ENTERPRISES = 2000
@@ -155,7 +155,7 @@ def check_score(system: System, client: BankClientSync, enterprise: str, model: 
 
 def show_usage(wallet: Wallet) -> list[Use]:
     uses, budgets = wallet.usage()
-    table = Table("银行 / bank", "用途 / purpose", "比特 / bits", "重取 / repeats", "回执 / receipt")
+    table = folding_table("银行 / bank", "用途 / purpose", "比特 / bits", "重取 / repeats", "回执 / receipt")
     for use in uses:
         table.add_row(use.bank, use.purpose, f"{use.bits:.2f}", str(use.repeats), "verified" if use.proven else "-")
     console.print(table)
@@ -189,7 +189,7 @@ def what_each_saw(system: System, enterprise: str, result: AssessmentResult, use
         (answers,) = database.execute("SELECT count(*) FROM answer").fetchone()
         (frames,) = database.execute("SELECT sum(length(weights) + length(zero)) FROM model").fetchone()
     step("八、各方看到了什么", "8. What each party saw")
-    table = Table("参与方 / party", "看到 / saw", "没有看到 / did not see", show_lines=True)
+    table = folding_table("参与方 / party", "看到 / saw", "没有看到 / did not see", show_lines=True)
     table.add_row(
         "甲银行 / bank A",
         f"得分 / score {result.score}, {uses[0].bits:.2f} bits at most",

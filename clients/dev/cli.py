@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 import threading
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from xinyidai.identifiers import IdentifierError, check_character_holds, parse_uscc
 
 from clients.city import generate_city
-from clients.dev.deployment import Deployment
+from clients.dev.deployment import ENCLAVE_ID, Deployment
 from clients.dev.system import ProcessFailed, System
 from clients.wallet import Wallet, WalletError
 
@@ -46,7 +47,14 @@ def init(folder: Folder) -> None:
 @app.command()
 def bank(folder: Folder, bank_id: Annotated[str, typer.Argument(help="银行 / bank id")]) -> None:
     """签发银行证书 / issue a bank's certificate."""
-    console.print(f"已签发 / issued: {Deployment(folder.resolve()).issue_bank(bank_id)}")
+    deployment = Deployment(folder.resolve())
+    made = deployment.issue_bank(bank_id)
+    console.print(
+        f"已签发 / issued: {made}\n接下来在平台登记 / next, register it with the platform:\n"
+        f"  xyd-server add-bank --config {deployment.server_config} --id {bank_id} --name-zh … --name-en … "
+        f"--certificate {made / 'bank.pem'}",
+        soft_wrap=True,
+    )
 
 
 @app.command()
@@ -64,74 +72,102 @@ def enrol(
 @app.command()
 def up(
     folder: Folder,
-    enterprises: Annotated[int, typer.Option(min=10, help="模拟企业数 / synthetic enterprises")] = 2000,
-    seed: int = 0,
+    enterprises: Annotated[int | None, typer.Option(min=10, help="模拟企业数 / synthetic enterprises [2000]")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="随机种子 / seed of the synthetic city [0]")] = None,
 ) -> None:
     """前台运行整个系统 / run the whole system in the foreground, with a ready bank, enterprise and city."""
-    first = not folder.exists()
-    system = System(prepare(folder, enterprises, seed) if first else Deployment(folder.resolve()))
-    with system:
-        ready = folder.resolve()
-        if first:
-            _ready_enterprise(system)
-        wallet = f"XYD_WALLET={ready}/wallet XYD_WALLET_PASSPHRASE={PASSPHRASE} XYD_PLATFORM={system.rest_url}"
-        console.print(
-            f"""
-系统已启动 / the system is up
-  银行接口 gRPC (mTLS)   {system.grpc_address}
-  企业接口 REST          {system.rest_url}/docs
-  银行证书 / bank        {ready}/banks/bank-a
-  企业钱包 / wallet      {ready}/wallet (口令 / passphrase: {PASSPHRASE})
-  日志 / logs            {ready}/logs
+    stopping = threading.Event()
 
-接下来 / try next, in another terminal:
-  export {wallet}
-  xyd-wallet authorize bank-a --yes      授权 / authorize
-  xyd-wallet list                        授权列表 / authorizations
-  xyd-wallet usage                       使用记录 / every use, with its bits
-银行代码示例见 README / for the bank's side see the README.
-Ctrl-C 停止 / stops.""",
-            soft_wrap=True,
-        )
-        stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
+    def stop(*_: object) -> None:
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    if folder.exists():
+        if enterprises is not None or seed is not None:
+            raise ValueError(
+                f"城市已生成;要换一个,请先删除 / the city is made; to make another, first: rm -rf {folder}"
+            )
+        if not Deployment(folder).server_config.exists():
+            raise ValueError(f"部署不完整,请删除后重试 / incomplete; remove it and try again: rm -rf {folder}")
+        deployment = Deployment(folder.resolve())
+    else:
+        console.print("正在生成模拟城市,约十秒 / making a synthetic city, some ten seconds")
+        deployment = prepare(folder, enterprises or 2000, seed or 0)
+    with System(deployment) as system:
+        enterprise = _ready_enterprise(system)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stop)
+        console.print(_what_next(system, enterprise), soft_wrap=True)
         stopping.wait()
     console.print("已停止 / stopped")
 
 
-def prepare(folder: Path, enterprises: int, seed: int, *, loud: bool = True) -> Deployment:
-    """A deployment with a loaded synthetic city and two registered banks. Removes a half-made folder on failure."""
+def _what_next(system: System, enterprise: str) -> str:
+    ready, binaries = system.deployment.root, Path(sys.executable).parent
+    wallet = f"XYD_WALLET={ready}/wallet XYD_WALLET_PASSPHRASE={PASSPHRASE} XYD_PLATFORM={system.rest_url}"
+    return f"""
+系统已启动 / the system is up
+  银行接口 / banks, gRPC with mTLS    {system.grpc_address}   数据域 / enclave {ENCLAVE_ID}
+  企业接口 / enterprises, REST        {system.rest_url}/v1/openapi.json   (curl --cacert {ready}/ca/platform.pem)
+  银行证书 / bank-a                   {ready}/banks/bank-a/bank.pem, bank.key
+  根证书 / roots                      {ready}/ca/platform.pem, enclave.pem
+  企业 / enterprise                   {enterprise}, 钱包 / wallet {ready}/wallet
+  日志 / logs                         {ready}/logs
+
+接下来 / try next, in another terminal:
+  export PATH={binaries}:$PATH
+  export {wallet}
+  xyd-wallet authorize bank-a --yes      授权 / authorize
+  xyd-wallet list                        授权列表 / authorizations
+  xyd-wallet usage                       使用记录 / every use, with its bits
+  (cd {ready}/banks/bank-a && python -m clients.dev.example {system.grpc_address} {enterprise})
+                                         银行评估一次 / the bank assesses once
+Ctrl-C 停止 / stops."""
+
+
+def prepare(folder: Path, enterprises: int, seed: int) -> Deployment:
+    """A deployment with a loaded synthetic city and two registered banks. It appears whole or not at all."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
     try:
-        deployment = Deployment.create(folder)
+        deployment = Deployment.create(partial)
         as_of = last_month_end(date.today())
         summary = generate_city(enterprises=enterprises, seed=seed, as_of=as_of, out=deployment.records)
+        console.print(summary.text())
         system = System(deployment)
-        report = system.load(as_of)
+        console.print(system.load(as_of), soft_wrap=True)
         system.migrate()
         system.add_bank("bank-a", "连云港甲银行", "Bank A")
         system.add_bank("bank-b", "连云港乙银行", "Bank B")
+        partial.rename(folder)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         raise
-    if loud:
-        console.print(summary.text())
-        console.print(report)
-    return deployment
+    return Deployment(folder.resolve())
 
 
-def _ready_enterprise(system: System) -> None:
+def _ready_enterprise(system: System) -> str:
+    """The registered enterprise of this deployment, made if it is not there yet; its USCC."""
     deployment = system.deployment
-    wallet = Wallet.create(
-        deployment.root / "wallet",
-        enterprise_with_records(deployment.records, "tax_payment"),
-        PASSPHRASE,
-        platform=system.rest_url,
-        platform_ca=deployment.anchor("platform").read_bytes(),
-        enclave_ca=deployment.anchor("enclave").read_bytes(),
-    )
-    wallet.register(deployment.enrol(wallet.enterprise, wallet.certificate_request()))
+    folder = deployment.root / "wallet"
+    if not (folder / "certificate.pem").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        wallet = Wallet.create(
+            folder,
+            enterprise_with_records(deployment.records, "tax_payment"),
+            PASSPHRASE,
+            platform=system.rest_url,
+            platform_ca=deployment.anchor("platform").read_bytes(),
+            enclave_ca=deployment.anchor("enclave").read_bytes(),
+        )
+        wallet.register(deployment.enrol(wallet.enterprise, wallet.certificate_request()))
+    else:
+        wallet = Wallet.open(folder, PASSPHRASE, platform=system.rest_url)
     wallet.close()
+    return wallet.enterprise
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ class Deployment:
         roots = {name: Authority.create(deployment.authorities, name) for name in _ROOTS}
         deployment._make_enclave(roots, catalogue, dict(enclave or {}), tcp=tcp)
         roots["platform"].issue(Identity(Role.SERVER, "platform"), root / "server", "tls", listens=True)
-        deployment._write_server_config(dict(server or {}), None if tcp else f"unix:{deployment.enclave_socket}")
+        deployment._write_server_config(dict(server or {}), None if tcp else "unix:../enclave/run/enclave.sock")
         deployment.records.mkdir(mode=0o700)
         return deployment
 
@@ -127,8 +127,10 @@ class Deployment:
         write_private(self.server_config, text.encode())
 
     def issue_bank(self, bank_id: str) -> Path:
-        """A key and certificate for a bank; returns its folder."""
+        """A key and certificate for a bank; returns its folder. Raises `FileExistsError` rather than replace a key."""
         name = parse_bank_id(bank_id)
+        if self.bank(name).exists():
+            raise FileExistsError(f"{self.bank(name)} 已存在,不覆盖密钥 / exists; its key is not overwritten")
         Authority.load(self.authorities, "banks").issue(Identity(Role.BANK, name), self.bank(name), "bank")
         return self.bank(name)
 

@@ -6,20 +6,29 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from xinyidai.authorization import Authorization
 from xinyidai.catalogue import CatalogueError
-from xinyidai.identifiers import IdentifierError
+from xinyidai.identifiers import IdentifierError, check_character_holds
+from xinyidai.purposes import PURPOSES
 from xinyidai.signing import DocumentError
 
+from clients.tables import folding_table
 from clients.wallet.platform import WalletError
 from clients.wallet.wallet import GrantTerms, Wallet
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="企业钱包 / the enterprise's wallet")
 console = Console()
+_STATES = {
+    "active": "生效 / active",
+    "used_up": "用完 / used up",
+    "paused": "暂停 / paused",
+    "revoked": "已撤销 / revoked",
+    "expired": "到期 / expired",
+}
 Folder = Annotated[Path, typer.Option("--wallet", help="钱包目录 / folder of the wallet", envvar="XYD_WALLET")]
 Passphrase = Annotated[str, typer.Option(prompt="口令 / passphrase", hide_input=True, envvar="XYD_WALLET_PASSPHRASE")]
 Address = Annotated[str | None, typer.Option("--platform", help="平台地址 / address", envvar="XYD_PLATFORM")]
-Digest = Annotated[str, typer.Argument(help="授权摘要 / digest of the authorization")]
+Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 
 @app.command()
@@ -45,6 +54,8 @@ def create(
     )
     request = wallet / "request.pem"
     request.write_bytes(made.certificate_request())
+    if not check_character_holds(made.enterprise):
+        console.print("注意:代码的校验位不符,请核对 / note: the code's check character does not hold; compare it")
     console.print(f"密钥已生成。请将 {request} 交给登记机关签发证书。\nKey made. Take {request} to the registrar.")
 
 
@@ -68,52 +79,63 @@ def authorize(
     platform: Address = None,
     purpose: Annotated[str, typer.Option(help="loan_origination | post_loan_monitoring")] = "loan_origination",
     category: Annotated[list[str] | None, typer.Option(help="信息类别,可重复 / category; default: all")] = None,
-    days: Annotated[int, typer.Option(min=1)] = 31,
-    max_assessments: Annotated[int, typer.Option(min=1)] = 1,
-    by_category: bool = False,
-    precision: Annotated[int | None, typer.Option(min=0)] = None,
+    days: Annotated[int, typer.Option(min=1, help="有效天数 / days it is valid")] = 31,
+    max_assessments: Annotated[int, typer.Option(min=1, help="最多评估次数 / assessments at most")] = 1,
+    by_category: Annotated[bool, typer.Option(help="逐类给分 / one score for each category")] = False,
+    precision: Annotated[int | None, typer.Option(min=0, max=255, help="误差分 / points either way")] = None,
     loan_days: Annotated[int | None, typer.Option(min=1, help="贷款剩余天数 / days until the loan ends")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """授权一家银行评估 / authorize a bank, after showing what it may learn."""
     opened = Wallet.open(wallet, passphrase, platform=platform)
+    if not opened.registered:
+        raise WalletError("请先用登记机关的证书登记密钥 / register the key first: xyd-wallet register certificate.pem")
     terms = GrantTerms(bank, purpose, tuple(category or ()), days, max_assessments, by_category, precision, loan_days)
     draft = opened.draft(terms)
     console.print(opened.notice(draft), highlight=False)
     if not yes:
         typer.confirm("同意并签署?/ Agree and sign?", abort=True)
     console.print(f"已授权 / authorized: {opened.authorize(draft)}")
+    console.print(_budget_note(opened, draft), highlight=False)
 
 
 @app.command("list")
 def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """列出授权 / list authorizations."""
-    table = Table("状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest")
+    table = folding_table(
+        "状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest"
+    )
     for entry in Wallet.open(wallet, passphrase, platform=platform).authorizations():
         terms = entry["terms"]
         used = f"{entry['assessments']}/{terms.max_assessments}"
-        table.add_row(entry["state"], terms.bank, terms.purpose, used, _time(terms.expires_at), entry["digest"])
+        spent = entry["state"] == "active" and entry["assessments"] >= terms.max_assessments
+        state, purpose = _STATES["used_up" if spent else entry["state"]], PURPOSES[terms.purpose]
+        named = f"{purpose.zh} / {purpose.en}"
+        table.add_row(state, terms.bank, named, used, _time(terms.expires_at), entry["digest"][:16])
     console.print(table)
 
 
 @app.command()
 def revoke(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """撤销授权,立即生效 / revoke, with immediate effect."""
-    Wallet.open(wallet, passphrase, platform=platform).revoke(digest)
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    opened.revoke(opened.find(digest))
     console.print("已撤销 / revoked")
 
 
 @app.command()
 def pause(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """暂停授权 / pause."""
-    Wallet.open(wallet, passphrase, platform=platform).pause(digest)
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    opened.pause(opened.find(digest))
     console.print("已暂停 / paused")
 
 
 @app.command()
 def resume(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """恢复授权 / resume."""
-    Wallet.open(wallet, passphrase, platform=platform).resume(digest)
+    opened = Wallet.open(wallet, passphrase, platform=platform)
+    opened.resume(opened.find(digest))
     console.print("已恢复 / resumed")
 
 
@@ -134,7 +156,9 @@ def budget(
 def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """查看每一次使用 / see every use, with its bits."""
     uses, budgets = Wallet.open(wallet, passphrase, platform=platform).usage()
-    table = Table("时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt")
+    table = folding_table(
+        "时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt"
+    )
     for use in uses:
         proven = "已验证 / verified" if use.proven else "-"
         table.add_row(_time(use.charged_at), use.bank, use.purpose, f"{use.bits:.2f}", str(use.repeats), proven)
@@ -142,7 +166,20 @@ def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> N
     for entry in budgets:
         bank = entry["bank_id"] or "全部银行 / all banks"
         spent, limit = int(entry["spent_centibits"]) / 100, int(entry["limit_centibits"]) / 100
-        console.print(f"{bank}: {spent:.2f} / {limit:.2f} bit")
+        console.print(f"12个月内已用与上限 / used of the limit in 12 months, {bank}: {spent:.2f} / {limit:.2f} bit")
+
+
+def _budget_note(wallet: Wallet, draft: Authorization) -> str:
+    """What the budgets make of a grant: one of more assessments than they cover is cut short by them."""
+    _, budgets = wallet.usage()
+    left = min(
+        int(b["limit_centibits"]) - int(b["spent_centibits"]) for b in budgets if b["bank_id"] in ("", draft.bank)
+    )
+    times = max(0, left) // draft.centibits_each()
+    return (
+        f"按预算,该银行12个月内还可得知 {left / 100:.2f} 比特,即至多 {times} 次这样的评估(xyd-wallet budget 可调整)。\n"
+        f"By the budgets this bank may learn {left / 100:.2f} bits more in 12 months: at most {times} assessment(s) so."
+    )
 
 
 def _time(instant: int) -> str:

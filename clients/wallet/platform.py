@@ -13,7 +13,6 @@ from typing import Any, Final, Self
 import httpx
 
 _TIMEOUT_SECONDS: Final = 15.0
-_MAX_PAGES: Final = 1000
 
 
 class WalletError(Exception):
@@ -25,8 +24,8 @@ class PlatformUnreachable(WalletError):
 
 
 class PlatformRefused(WalletError):
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+    def __init__(self, reason: str, title: str, detail: str) -> None:
+        super().__init__(f"{title}\n{reason}: {detail}")
         self.reason = reason
 
 
@@ -34,6 +33,8 @@ class Platform:
     """HTTPS to one platform, which must show a certificate of `anchor` (PEM file)."""
 
     def __init__(self, url: str, anchor: Path) -> None:
+        if not url.startswith("https://"):
+            raise WalletError("平台地址以 https:// 开头 / the platform's address begins with https://")
         context = ssl.create_default_context(cafile=str(anchor))
         self._http = httpx.Client(base_url=url, verify=context, timeout=_TIMEOUT_SECONDS, trust_env=False)
 
@@ -49,11 +50,15 @@ class Platform:
             response = self._http.request(method, path, **rest)
             body = response.json()
         except (httpx.HTTPError, ValueError) as error:
-            raise PlatformUnreachable(f"无法连接平台,请稍后重试 / the platform cannot be reached: {error}") from error
+            raise PlatformUnreachable(
+                f"无法连接平台 {self._http.base_url},请检查地址、平台根证书和网络 / the platform cannot be reached; "
+                f"check address, --platform-ca and network: {error}"
+            ) from error
         if response.is_success:
             return body
         known = body if isinstance(body, dict) else {}
-        raise PlatformRefused(str(known.get("reason", response.status_code)), str(known.get("detail", "refused")))
+        reason, title = str(known.get("reason", response.status_code)), str(known.get("title", "被拒绝 / refused"))
+        raise PlatformRefused(reason, title, str(known.get("detail", "")))
 
     def close(self) -> None:
         self._http.close()

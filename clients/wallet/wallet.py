@@ -10,6 +10,8 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,21 +23,25 @@ from xinyidai.authorization import (
     Disclosure,
     authorization_digest,
     read_unverified_authorization,
+    verify_authorization,
 )
 from xinyidai.catalogue import Catalogue, parse_catalogue
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
 from xinyidai.notice import notice_hash, render_notice
+from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
-from xinyidai.receipt import RECEIPT_TYPE, parse_receipt
+from xinyidai.receipt import RECEIPT_TYPE, Receipt, parse_receipt
 from xinyidai.requests import Stamp
-from xinyidai.signing import DocumentError, SigningKey
+from xinyidai.signing import DocumentError, SigningKey, read_unverified
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
 from clients.wallet.platform import Platform, WalletError
 
 _LIFETIME_SECONDS: Final = 240
 _PAGE: Final = 200
+_DIGEST_DIGITS: Final = 64
+_MAX_PAGES: Final = 1000
 
 
 class WalletLocked(WalletError):
@@ -93,10 +99,17 @@ class Wallet:
     def create(
         cls, folder: Path, enterprise: str, passphrase: str, *, platform: str, platform_ca: bytes, enclave_ca: bytes
     ) -> "Wallet":
-        """A new key in a new folder (0700). Raises `FileExistsError` rather than overwrite a key."""
+        """A new key in a new folder (0700). Raises `WalletError` rather than overwrite a key."""
         if not passphrase:
             raise WalletLocked("请设置口令 / choose a passphrase")
         config = {"enterprise": parse_uscc(enterprise), "platform": platform}
+        if not platform.startswith("https://"):
+            raise WalletError("平台地址以 https:// 开头 / the platform's address begins with https://")
+        for name, raw in (("--platform-ca", platform_ca), ("--enclave-ca", enclave_ca)):
+            if not load_chain(raw):
+                raise WalletError(f"{name} 不是PEM证书 / is no PEM certificate")
+        if folder.exists():
+            raise WalletError(f"钱包目录已存在,不覆盖密钥 / the folder exists; its key is not overwritten: {folder}")
         folder.mkdir(mode=0o700, parents=True)
         key = SigningKey.generate("ES256")
         _write(folder / "wallet.key", key.to_encrypted_pem(passphrase.encode()))
@@ -108,6 +121,8 @@ class Wallet:
     @classmethod
     def open(cls, folder: Path, passphrase: str, *, platform: str | None = None) -> "Wallet":
         """Raises `WalletLocked`. `platform` replaces the stored address."""
+        if not (folder / "wallet.json").exists():
+            raise WalletLocked(f"没有这个钱包,请先 xyd-wallet create / no wallet here; run xyd-wallet create: {folder}")
         try:
             config = json.loads((folder / "wallet.json").read_bytes())
             key = SigningKey.from_pem((folder / "wallet.key").read_bytes(), passphrase.encode())
@@ -148,6 +163,11 @@ class Wallet:
         banks: list[dict[str, Any]] = self._platform.get("/v1/banks")["banks"]
         return banks
 
+    @property
+    def registered(self) -> bool:
+        """Whether this wallet has its registrar's certificate."""
+        return bool(self._key.chain)
+
     def draft(self, terms: GrantTerms) -> Authorization:
         """The grant that `authorize` would sign; show `notice` of it first. Raises `WalletError`, `DocumentError`."""
         catalogue, now = self.catalogue(), int(self._clock())
@@ -157,14 +177,21 @@ class Wallet:
         purpose = PURPOSES.get(terms.purpose)
         if purpose is None:
             raise WalletError("用途只能是 / the purpose is one of: " + ", ".join(PURPOSES))
-        chosen = set(terms.categories) or {c.code for c in catalogue.categories}
-        for code in chosen:
-            catalogue.category(code)
+        known = {c.code for c in catalogue.categories}
+        chosen = set(terms.categories) or known
+        if not chosen <= known:
+            raise WalletError(
+                f"没有这类信息 / no such category: {'、'.join(sorted(chosen - known))};可选 / choose from: "
+                + " ".join(c.code for c in catalogue.categories)
+            )
         precision = terms.precision_points
         if precision is None:
             precision = BY_CATEGORY_PRECISION if terms.by_category else 0
+        if not 0 <= precision <= LINEAR_4096_T1024.max_precision_points:
+            most = LINEAR_4096_T1024.max_precision_points
+            raise WalletError(f"精度为0至{most}分 / the precision is 0 to {most} points")
         term_end = now + terms.loan_days * DAY_SECONDS if terms.loan_days is not None else None
-        expires = now + min(terms.days, purpose.max_validity_days) * DAY_SECONDS
+        expires = now + terms.days * DAY_SECONDS
         draft = Authorization(
             enterprise=self.enterprise,
             enclaves=self._enclave_ids(),
@@ -215,9 +242,26 @@ class Wallet:
         """Every authorization with its digest, state, number of assessments and terms, newest first."""
         found = []
         for entry in self._platform.get("/v1/authorizations", access=self._access())["authorizations"]:
-            terms = read_unverified_authorization(entry["authorization"])
+            try:
+                terms = verify_authorization(entry["authorization"], self._key.public)
+            except DocumentError:
+                # Signed by a key this enterprise had before; it was revoked with it.
+                terms = read_unverified_authorization(entry["authorization"])
+                entry = {**entry, "state": "revoked"}
             found.append({**entry, "digest": authorization_digest(entry["authorization"]), "terms": terms})
         return found
+
+    def find(self, beginning: str) -> str:
+        """The digest that begins so; a whole one stands for itself. Raises `WalletError` unless exactly one does."""
+        if len(beginning) == _DIGEST_DIGITS:
+            return beginning
+        digests = [entry["digest"] for entry in self.authorizations() if entry["digest"].startswith(beginning)]
+        if len(digests) != 1:
+            raise WalletError(
+                "没有或有多个这样的授权,请用 xyd-wallet list 核对摘要 / none or several authorizations begin so; "
+                "check the digest with xyd-wallet list"
+            )
+        return str(digests[0])
 
     def revoke(self, digest: str) -> None:
         """Final. Holds in the enclave before this returns."""
@@ -230,7 +274,16 @@ class Wallet:
         self._state(Action.RESUME, digest)
 
     def set_budget(self, bits: float, bank: str | None = None) -> None:
-        """What one bank, or (None) all banks together, may learn in 12 months."""
+        """What one bank, or (None) all banks together, may learn in 12 months.
+
+        Raises `WalletError` for an unknown bank: a budget set for a misspelt name would limit nobody.
+        """
+        if not isfinite(bits):
+            raise WalletError("请给出0至1000之间的比特数 / give 0 to 1000 bits")
+        if bank is not None and bank not in {b["id"] for b in self.banks()}:
+            _, budgets = self.usage()
+            if bank not in {b["bank_id"] for b in budgets}:
+                raise WalletError("平台上没有这家银行 / no such bank on this platform")
         statement = Statement(self._stamp(), self.enterprise, Action.SET_BUDGET, bank=bank, centibits=round(100 * bits))
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
@@ -238,12 +291,15 @@ class Wallet:
         """Every use, newest first, each checked against its receipt; and the budgets. Raises `WalletError`."""
         uses: list[Use] = []
         token = ""
-        while True:
+        for _ in range(_MAX_PAGES):
             page = self._platform.get("/v1/usage", access=self._access(), page_size=_PAGE, page_token=token)
             uses += [self._checked(entry) for entry in page["usages"]]
             token = page["next_page_token"]
+            if len({use.assessment_id for use in uses}) != len(uses):
+                break
             if not token:
                 return uses, page["budgets"]
+        raise WalletError("平台给出的使用记录有误 / the platform repeats uses, or never ends")
 
     def close(self) -> None:
         self._platform.close()
@@ -254,14 +310,19 @@ class Wallet:
 
     def _checked(self, entry: dict[str, Any]) -> Use:
         if entry["receipt"]:
-            try:
-                receipt = parse_receipt(verify_with_chain(entry["receipt"], RECEIPT_TYPE, self._enclaves).claims)
-            except DocumentError as error:
-                raise WalletError("使用记录的回执无效 / the receipt of a use is not valid") from error
-            shown = (entry["assessment_id"], entry["bank_id"], int(entry["centibits"]), entry["authorization_digest"])
-            signed = (receipt.assessment_id, receipt.bank, receipt.centibits, receipt.authorization)
-            if shown != signed or receipt.enterprise != self.enterprise:
+            receipt = self._proven(entry["receipt"])
+            shown = {name: entry[name] for name in ("assessment_id", "bank_id", "authorization_digest", "model_id")}
+            signed = {
+                "assessment_id": receipt.assessment_id,
+                "bank_id": receipt.bank,
+                "authorization_digest": receipt.authorization,
+                "model_id": receipt.model,
+            }
+            numbers = (int(entry["centibits"]), int(entry["charged_at"]))
+            if shown != signed or numbers != (receipt.centibits, receipt.charged_at):
                 raise WalletError("使用记录与回执不符 / a use does not match its receipt")
+            if receipt.enterprise != self.enterprise:
+                raise WalletError("回执属于另一家企业 / a receipt is about another enterprise")
         return Use(
             entry["assessment_id"],
             entry["bank_id"],
@@ -273,6 +334,18 @@ class Wallet:
             int(entry["repeats"]),
             bool(entry["receipt"]),
         )
+
+    def _proven(self, raw: str) -> Receipt:
+        """A receipt signed by the enclave it names, with a certificate that was good when it was signed."""
+        try:
+            signed_at = datetime.fromtimestamp(read_unverified(raw).instant("iat"), UTC)
+            signed = verify_with_chain(raw, RECEIPT_TYPE, self._enclaves, signed_at)
+            receipt = parse_receipt(signed.claims)
+        except DocumentError as error:
+            raise WalletError("使用记录的回执无效 / the receipt of a use is not valid") from error
+        if signed.identity.name != receipt.enclave:
+            raise WalletError("回执由另一数据域签发 / a receipt is signed by another enclave than it names")
+        return receipt
 
     def _enclave_ids(self) -> tuple[Any, ...]:
         return tuple(parse_enclave_id(e["id"]) for e in self._platform.get("/v1/enclaves")["enclaves"])

@@ -4,7 +4,7 @@ import sqlite3
 from typing import Final
 
 from enclave.authority.store import transaction
-from enclave.environment import Environment, LockedBytes
+from enclave.environment import EnclaveEnvironmentError, Environment, LockedBytes
 
 _LABEL: Final = "mask epoch key"
 
@@ -29,5 +29,9 @@ def rotate_epoch(connection: sqlite3.Connection, environment: Environment) -> in
         connection.execute("INSERT INTO epoch VALUES (?, ?)", (epoch, sealed))
     # Freed pages may hold the sealed key until they are rewritten.
     connection.execute("VACUUM")
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise EnclaveEnvironmentError(
+            "the new key is in force, but a reader of the database keeps the old one on disk; stop it and rotate again"
+        )
     return epoch

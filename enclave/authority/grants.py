@@ -1,6 +1,7 @@
 """Authorizations and statements of enterprises, and their reading of their own usage."""
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -34,6 +35,8 @@ from enclave.authority.trust import Trust, pin_key, pinned_key, spend_nonce
 from enclave.errors import Refused
 
 EXPIRED: Final = "expired"
+MAX_BUDGETS: Final = 1_000
+MAX_UNSEEN: Final = 1_000
 _STATE_REASONS: Final = {
     "revoked": (Reason.AUTHORIZATION_REVOKED, "the enterprise revoked this authorization; ask for a new one"),
     "paused": (Reason.AUTHORIZATION_PAUSED, "the enterprise paused this authorization; ask it to resume"),
@@ -68,6 +71,17 @@ def register_key(connection: sqlite3.Connection, trust: Trust, raw: str, now: in
     return registration.enterprise, key.thumbprint
 
 
+def reset_key(connection: sqlite3.Connection, enterprise: str) -> int:
+    """For the data holder, once the registrar has vouched again for an enterprise that lost its key: unpin the key and
+    revoke everything it signed. Returns how many authorizations were revoked; the ledger stays as it is."""
+    with transaction(connection, "reset enterprise key"):
+        connection.execute("DELETE FROM enterprise_key WHERE enterprise = ?", (enterprise,))
+        revoked = connection.execute(
+            "UPDATE authorization SET state = 'revoked' WHERE enterprise = ? AND state <> 'revoked'", (enterprise,)
+        )
+    return revoked.rowcount
+
+
 def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState:
     """Check an authorization against everything it may not exceed, and keep it. Submitting it again is harmless."""
     untrusted = read_unverified_authorization(raw)
@@ -75,11 +89,15 @@ def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str,
     _check_grant(trust, authorization, now)
     digest = authorization_digest(raw)
     with transaction(connection, "submit authorization"):
+        # An enterprise may revoke what the platform has held back; it then arrives revoked.
+        unseen = connection.execute(
+            "SELECT 1 FROM revoked_unseen WHERE enterprise = ? AND digest = ?", (authorization.enterprise, digest)
+        ).fetchone()
         connection.execute(
-            "INSERT INTO authorization VALUES (?, ?, ?, ?, ?, 'active', ?, ?) ON CONFLICT DO NOTHING",
+            "INSERT INTO authorization VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (
                 digest, raw, authorization.enterprise, authorization.authorization_id, authorization.bank,
-                authorization.expires_at, now,
+                "revoked" if unseen else "active", authorization.expires_at, now,
             ),
         )  # fmt: skip
         row = connection.execute("SELECT state FROM authorization WHERE digest = ?", (digest,)).fetchone()
@@ -130,28 +148,66 @@ def submit_statement(connection: sqlite3.Connection, trust: Trust, raw: str, now
     trust.check_stamp(statement.stamp, now)
     with transaction(connection, f"statement: {statement.action}"):
         spend_nonce(connection, key.thumbprint, statement.stamp, now)
+        _note_order(connection, statement)
         if statement.action is Action.SET_BUDGET:
-            connection.execute(
-                "INSERT INTO budget VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET centibits = excluded.centibits",
-                (statement.enterprise, statement.bank or "", statement.centibits),
-            )
+            _set_budget(connection, statement)
             return None
         return _change_state(connection, statement, now)
 
 
+def _note_order(connection: sqlite3.Connection, statement: Statement) -> None:
+    """The platform chooses when a statement arrives; what the enterprise said last stands. A revocation always stands.
+
+    Raises `Refused`.
+    """
+    about = statement.authorization or f"budget {statement.bank or ''}"
+    newer = connection.execute(
+        "INSERT INTO statement_time VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET issued_at = excluded.issued_at"
+        " WHERE excluded.issued_at >= issued_at",
+        (statement.enterprise, about, statement.stamp.issued_at),
+    )
+    if newer.rowcount != 1 and statement.action is not Action.REVOKE:
+        raise Refused(
+            Reason.STATEMENT_SUPERSEDED, "a statement signed later is in force; sign this one anew to change it"
+        )
+
+
+def _set_budget(connection: sqlite3.Connection, statement: Statement) -> None:
+    (known,) = connection.execute(
+        "SELECT count(*) FROM budget WHERE enterprise = ? AND bank <> ?", (statement.enterprise, statement.bank or "")
+    ).fetchone()
+    if known >= MAX_BUDGETS:
+        raise Refused(Reason.REQUEST_INVALID, f"an enterprise sets budgets for at most {MAX_BUDGETS} banks")
+    connection.execute(
+        "INSERT INTO budget VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET centibits = excluded.centibits",
+        (statement.enterprise, statement.bank or "", statement.centibits),
+    )
+
+
 def _change_state(connection: sqlite3.Connection, statement: Statement, now: int) -> GrantState:
+    digest = statement.authorization or ""
     row = connection.execute(
         "SELECT state, expires_at FROM authorization WHERE digest = ? AND enterprise = ?",
-        (statement.authorization, statement.enterprise),
+        (digest, statement.enterprise),
     ).fetchone()
-    if row is None or statement.authorization is None:
-        raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no such authorization")
+    if row is None:
+        if statement.action is not Action.REVOKE:
+            raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no such authorization")
+        _revoke_unseen(connection, statement.enterprise, digest)
+        return GrantState(digest, "revoked")
     state, expires_at = row
     wanted = {Action.REVOKE: "revoked", Action.PAUSE: "paused", Action.RESUME: "active"}[statement.action]
     if state == "revoked" and wanted != "revoked":
         raise Refused(*_STATE_REASONS["revoked"])
-    connection.execute("UPDATE authorization SET state = ? WHERE digest = ?", (wanted, statement.authorization))
-    return GrantState(statement.authorization, _state(wanted, expires_at, now))
+    connection.execute("UPDATE authorization SET state = ? WHERE digest = ?", (wanted, digest))
+    return GrantState(digest, _state(wanted, expires_at, now))
+
+
+def _revoke_unseen(connection: sqlite3.Connection, enterprise: str, digest: str) -> None:
+    (known,) = connection.execute("SELECT count(*) FROM revoked_unseen WHERE enterprise = ?", (enterprise,)).fetchone()
+    if known >= MAX_UNSEEN:
+        raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no such authorization")
+    connection.execute("INSERT INTO revoked_unseen VALUES (?, ?) ON CONFLICT DO NOTHING", (enterprise, digest))
 
 
 def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> str:
@@ -164,21 +220,31 @@ def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: i
     return access.enterprise
 
 
-def usable_grant(connection: sqlite3.Connection, digest: str, now: int) -> Authorization:
-    """The authorization, if it may be used at this moment. Raises `Refused`. Call inside the charging transaction."""
-    row = connection.execute(
-        "SELECT token, state, expires_at FROM authorization WHERE digest = ?", (digest,)
-    ).fetchone()
+def known_grant(connection: sqlite3.Connection, digest: str) -> tuple[Authorization, str]:
+    """An authorization and its stored state, whatever that is. Raises `Refused` for an unknown digest."""
+    row = connection.execute("SELECT token, state FROM authorization WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         raise Refused(Reason.AUTHORIZATION_UNKNOWN, "no such authorization here; the enterprise must submit it first")
-    token, stored, expires_at = row
-    state = _state(stored, expires_at, now)
+    return _parsed(row[0]), row[1]
+
+
+def check_usable(authorization: Authorization, stored: str, now: int) -> None:
+    """Raises `Refused` unless it may be used at this moment. Call inside the transaction that uses it."""
+    state = _state(stored, authorization.expires_at, now)
     if state in _STATE_REASONS:
         raise Refused(*_STATE_REASONS[state])
-    authorization = _parsed(token)
     if now < authorization.not_before:
         raise Refused(Reason.AUTHORIZATION_NOT_YET_VALID, "this authorization is not valid yet")
-    return authorization
+
+
+def withdrawn(connection: sqlite3.Connection, digests: Sequence[str]) -> dict[str, Refused]:
+    """Those of these authorizations that are no longer active, with what to tell the bank."""
+    found = {}
+    for digest in set(digests):
+        _, state = known_grant(connection, digest)
+        if state in _STATE_REASONS:
+            found[digest] = Refused(*_STATE_REASONS[state])
+    return found
 
 
 def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[tuple[str, str, int]]:

@@ -2,8 +2,8 @@
 
 A question is (authorization, model, disclosure, precision). Its stored answer is returned free of charge; anything else
 is a new assessment, charged in full. A charge whose answer was never stored (the process died in between) is completed
-under the same id, with the same mask and hence the same bytes; if the snapshot or the mask epoch has changed since, the
-charge stays and a new one is made.
+under the same id, with the same mask and hence the same bytes; if the snapshot or the mask epoch has changed since, or
+a day has passed, the charge stays and a new one is made.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from xinyidai.purposes import DAY_SECONDS, PURPOSES
 from xinyidai.reasons import Reason
 from xinyidai.requests import REQUEST_TYPE, AssessmentItem, AssessmentRequest, parse_request, request_digest
 
-from enclave.authority.grants import usable_grant
+from enclave.authority.grants import check_usable, known_grant
 from enclave.authority.models import parameter_set_of
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, spend_nonce
@@ -26,6 +26,8 @@ from enclave.errors import Refused
 
 WINDOW_SECONDS: Final = 365 * DAY_SECONDS
 """Budgets are over the last 12 months."""
+RESUME_SECONDS: Final = DAY_SECONDS
+"""How long a charge without an answer may still be completed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,13 +76,15 @@ class Stored:
     """(category, frame)."""
 
 
-def verify_request(trust: Trust, raw: str, now: int) -> Asked:
+def verify_request(trust: Trust, raw: str, now: int, most_items: int) -> Asked:
     """Raises `Refused` or `DocumentError`. Changes nothing."""
     signed = verify_with_chain(raw, REQUEST_TYPE, trust.banks)
     request = parse_request(signed.claims)
     trust.check_stamp(request.stamp, now)
     if request.stamp.issuer != signed.identity.name:
         raise Refused(Reason.CERTIFICATE_INVALID, "the certificate names another bank")
+    if len(request.items) > most_items:
+        raise Refused(Reason.REQUEST_INVALID, f"at most {most_items} item(s) here; use AssessMany for more")
     return Asked(request, signed.identity.name, signed.thumbprint, request_digest(raw))
 
 
@@ -121,8 +125,10 @@ def _settle(
     new_id: Callable[[], str],
 ) -> Charged | Stored:
     request = asked.request
-    grant = usable_grant(connection, item.authorization, now)
+    grant, state = known_grant(connection, item.authorization)
+    # Whose it is comes first: only the bank it is for learns its state.
     _check_scope(asked, item, grant)
+    check_usable(grant, state, now)
     last = connection.execute(
         "SELECT assessment_id, centibits, charged_at, snapshot, epoch, request, receipt FROM assessment"
         " WHERE authorization = ? AND model_id = ? AND disclosure = ? AND precision_points = ?"
@@ -131,7 +137,13 @@ def _settle(
     ).fetchone()
     if last is not None and last[6] is not None and not request.fresh:
         return _stored(connection, last[0], last[6])
-    resumable = last is not None and last[6] is None and (last[3], last[4]) == (present.snapshot, present.epoch)
+    resumable = (
+        last is not None
+        and last[6] is None
+        and (last[3], last[4]) == (present.snapshot, present.epoch)
+        # An old charge would count in an old window for what is disclosed now.
+        and now - last[2] < RESUME_SECONDS
+    )
     categories = grant.categories
     answers = len(categories) if request.disclosure is Disclosure.BY_CATEGORY else 1
     if resumable:
@@ -282,10 +294,11 @@ def usage_of(connection: sqlite3.Connection, enterprise: str, before: int, count
 
 
 def banks_charging(connection: sqlite3.Connection, enterprise: str, now: int) -> tuple[str, ...]:
-    """Banks that spent bits on an enterprise in the window, or for which it set a budget."""
+    """Banks that spent bits on an enterprise in the window, or that it ever authorized or set a budget for."""
     rows = connection.execute(
         "SELECT bank FROM assessment WHERE enterprise = ? AND charged_at > ? UNION"
-        " SELECT bank FROM budget WHERE enterprise = ? AND bank <> '' ORDER BY 1",
-        (enterprise, now - WINDOW_SECONDS, enterprise),
+        " SELECT bank FROM budget WHERE enterprise = ? AND bank <> '' UNION"
+        " SELECT bank FROM authorization WHERE enterprise = ? ORDER BY 1",
+        (enterprise, now - WINDOW_SECONDS, enterprise, enterprise),
     )
     return tuple(bank for (bank,) in rows)

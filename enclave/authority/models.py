@@ -93,10 +93,15 @@ def check_upload(trust: Trust, raw: str, untrusted_weights: bytes, untrusted_zer
     )
 
 
+def spend_registration(connection: sqlite3.Connection, signer: str, document: ModelRegistration, now: int) -> None:
+    """Before the expensive check: one signed registration buys one, however it ends. Raises `Refused`."""
+    with transaction(connection, "spend registration"):
+        spend_nonce(connection, signer, document.stamp, now)
+
+
 def register_model(connection: sqlite3.Connection, trust: Trust, upload: Upload, now: int) -> RegisteredModel:
     """Keep a checked model. The same model again returns the same receipt; a seed used before is refused."""
     with transaction(connection, "register model"):
-        spend_nonce(connection, upload.signer, upload.registration.stamp, now)
         row = connection.execute("SELECT receipt FROM model WHERE model_id = ?", (upload.model_id,)).fetchone()
         if row is not None:
             return RegisteredModel(upload.model_id, row[0])

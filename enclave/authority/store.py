@@ -16,13 +16,19 @@ T = TypeVar("T")
 SCHEMA_VERSION: Final = 1
 _SCHEMA: Final = """
 CREATE TABLE enterprise_key (
-    enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL,
-    quarantined INTEGER NOT NULL, registered_at INTEGER NOT NULL
+    enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL, registered_at INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE spent_nonce (
     signer TEXT NOT NULL, nonce TEXT NOT NULL, keep_until INTEGER NOT NULL, PRIMARY KEY (signer, nonce)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spent_nonce_by_time ON spent_nonce (keep_until);
+CREATE TABLE forgotten_nonces (only INTEGER PRIMARY KEY CHECK (only = 1), until INTEGER NOT NULL) STRICT;
+CREATE TABLE revoked_unseen (
+    enterprise TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (enterprise, digest)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE statement_time (
+    enterprise TEXT NOT NULL, about TEXT NOT NULL, issued_at INTEGER NOT NULL, PRIMARY KEY (enterprise, about)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE authorization (
     digest TEXT PRIMARY KEY, token TEXT NOT NULL, enterprise TEXT NOT NULL, authorization_id TEXT NOT NULL,
     bank TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'revoked')),
@@ -65,11 +71,13 @@ def transaction(connection: sqlite3.Connection, name: str) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException as error:
-        connection.execute("ROLLBACK")
+        # A full disk makes the database roll back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         error.add_note(f"rolled back: {name}")
         raise
-    connection.execute("COMMIT")
 
 
 class Store:

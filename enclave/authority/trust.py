@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from xinyidai.catalogue import Catalogue
-from xinyidai.identifiers import EnclaveId, IdentifierError, Uscc, check_character_holds, parse_uscc
+from xinyidai.identifiers import EnclaveId, IdentifierError, Uscc, parse_uscc
 from xinyidai.identity import TrustAnchor
 from xinyidai.reasons import Reason
 from xinyidai.requests import MAX_SKEW_SECONDS, Stamp
@@ -37,10 +37,18 @@ class Trust:
 def spend_nonce(connection: sqlite3.Connection, signer: str, stamp: Stamp, now: int) -> None:
     """One atomic insert, keyed by the signer's key so that no party can block another's. Raises `Refused`.
 
-    Kept until expiry plus the skew on both sides, so no entry vanishes while its document could still be accepted.
+    Kept until expiry plus the skew on both sides, so no entry vanishes while its document could still be accepted; and
+    up to when entries were dropped is kept too, so a clock that was ahead and is set back revives no document.
     """
-    connection.execute("DELETE FROM spent_nonce WHERE keep_until < ?", (now,))
+    (forgotten,) = connection.execute("SELECT coalesce(max(until), 0) FROM forgotten_nonces").fetchone()
     keep = stamp.expires_at + 2 * MAX_SKEW_SECONDS
+    if keep < forgotten:
+        raise Refused(Reason.DOCUMENT_EXPIRED, "the document is out of its time; sign a new one")
+    if connection.execute("DELETE FROM spent_nonce WHERE keep_until < ?", (now,)).rowcount:
+        connection.execute(
+            "INSERT INTO forgotten_nonces VALUES (1, ?) ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
+            (now,),
+        )
     spent = connection.execute(
         "INSERT INTO spent_nonce VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (signer, stamp.nonce, keep)
     )
@@ -68,12 +76,11 @@ def _verifying_key(pem: bytes) -> VerifyingKey:
 def pin_key(connection: sqlite3.Connection, enterprise: Uscc, key: VerifyingKey, now: int) -> None:
     """Pin the first key of an enterprise; the same key again changes nothing. Raises `Refused` for another key.
 
-    A USCC whose check character fails is accepted and marked: some genuine legacy codes fail it.
+    A USCC whose check character fails is accepted: some genuine legacy codes fail it.
     """
-    quarantined = not check_character_holds(enterprise)
     connection.execute(
-        "INSERT INTO enterprise_key VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (enterprise, key.to_pem(), key.thumbprint, quarantined, now),
+        "INSERT INTO enterprise_key VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (enterprise, key.to_pem(), key.thumbprint, now),
     )
     (pinned,) = connection.execute(
         "SELECT thumbprint FROM enterprise_key WHERE enterprise = ?", (enterprise,)

@@ -1,6 +1,7 @@
 """EnclaveService over gRPC. Thin: parse, call the service, translate its errors by one table."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Any, Final, TypeVar
@@ -29,6 +30,7 @@ from enclave.service import EnclaveService
 
 _IN_FLIGHT: Final = 4
 _OUTCOMES_A_MESSAGE: Final = 16
+_PAGE_TOKEN: Final = re.compile(r"[0-9]{0,18}", re.ASCII)
 _STATES: Final = {
     "active": authorization_pb2.AUTHORIZATION_STATE_ACTIVE,
     "paused": authorization_pb2.AUTHORIZATION_STATE_PAUSED,
@@ -125,9 +127,10 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
 
     @_translated
     async def GetUsage(self, request: Any, context: Any) -> enclave_pb2.GetUsageResponse:
-        before = int(request.page_token) if request.page_token.isdecimal() else 1 << 62
-        if not 0 <= request.page_size <= 500 or len(request.page_token) > 18:
+        token = request.page_token
+        if not 0 <= request.page_size <= 500 or not _PAGE_TOKEN.fullmatch(token):
             raise Refused(Reason.REQUEST_INVALID, "page_size is 1 to 500, page_token what the last page returned")
+        before = int(token) if token else 1 << 62
         usage = await self._service.usage(request.access, before, request.page_size or 100)
         return enclave_pb2.GetUsageResponse(
             usages=[
@@ -162,9 +165,7 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
 
     @_translated
     async def Assess(self, request: Any, context: Any) -> assessment_pb2.AssessResponse:
-        nonce, outcomes = await self._service.assess(request.request)
-        if len(outcomes) != 1:
-            raise Refused(Reason.REQUEST_INVALID, "Assess takes one item; use AssessMany for more")
+        nonce, outcomes = await self._service.assess(request.request, most_items=1)
         if isinstance(outcomes[0], Refused):
             raise outcomes[0]
         return assessment_pb2.AssessResponse(nonce=nonce, outcomes=_outcomes(outcomes), last=True)
@@ -174,29 +175,48 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
     ) -> AsyncIterator[assessment_pb2.AssessResponse]:
         """A few requests of one stream are worked on at once; their outcomes come back in the order of the requests."""
         waiting: asyncio.Queue[asyncio.Task[tuple[str, list[Stored | Refused]]] | None] = asyncio.Queue(_IN_FLIGHT)
+        under_way: set[asyncio.Task[Any]] = set()
 
         async def read() -> None:
-            try:
-                async for request in requests:
-                    await waiting.put(asyncio.create_task(self._service.assess(request.request)))
-            finally:
-                await waiting.put(None)
+            async for request in requests:
+                task = asyncio.create_task(self._service.assess(request.request))
+                under_way.add(task)
+                await waiting.put(task)
+            await waiting.put(None)
 
         reader = asyncio.create_task(read())
+        under_way.add(reader)
         try:
-            while (task := await waiting.get()) is not None:
+            while (task := await _next(waiting, reader)) is not None:
                 nonce, outcomes = await task
+                under_way.discard(task)
                 messages = _outcomes(outcomes)
                 for at in range(0, len(messages), _OUTCOMES_A_MESSAGE):
                     part = messages[at : at + _OUTCOMES_A_MESSAGE]
                     last = at + _OUTCOMES_A_MESSAGE >= len(messages)
                     yield assessment_pb2.AssessResponse(nonce=nonce, outcomes=part, last=last)
-            await reader
+            return
         except Exception as error:  # the process edge
             wire = wire_error(error)
-            await context.abort(wire.code, wire.message, wire.trailing_metadata())
         finally:
-            reader.cancel()
+            for left in under_way:
+                left.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        await context.abort(wire.code, wire.message, wire.trailing_metadata())
+
+
+async def _next(
+    waiting: "asyncio.Queue[asyncio.Task[tuple[str, list[Stored | Refused]]] | None]", reader: "asyncio.Task[None]"
+) -> "asyncio.Task[tuple[str, list[Stored | Refused]]] | None":
+    """The next request's work, None at the end; raises what reading the stream raised."""
+    getting = asyncio.create_task(waiting.get())
+    try:
+        await asyncio.wait({getting, reader}, return_when=asyncio.FIRST_COMPLETED)
+        if not getting.done() and waiting.empty():
+            await reader
+        return await getting
+    finally:
+        getting.cancel()
 
 
 def _outcomes(outcomes: Sequence[Stored | Refused]) -> list[assessment_pb2.Outcome]:

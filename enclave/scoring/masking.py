@@ -59,6 +59,11 @@ def mask_key(epoch_key: bytes, fields: MaskFields) -> bytes:
     return hmac.new(epoch_key, fields.encode(), hashlib.sha256).digest()
 
 
+def nothing_key(key: bytes) -> bytes:
+    """The mask key of the answer that holds nothing, given instead when an evaluation fails."""
+    return hmac.new(key, b"nothing", hashlib.sha256).digest()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     u: NDArray[np.int64]

@@ -27,6 +27,8 @@ _TREES_A_WORKER: Final = 3
 """Of the address space a worker may use, one takes at most 0.8 GB: half of 4096 columns, expanded."""
 _WIRE_ID_AT: Final = 5
 _ATTEMPTS: Final = 3
+_MESSAGE_SECONDS: Final = 60
+"""Work on one message takes milliseconds; a worker that takes this long is replaced."""
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 log = structlog.get_logger("enclave.scoring")
 
@@ -44,7 +46,7 @@ class _Worker:
         mine, theirs = socket.socketpair()
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
         self._process = subprocess.Popen(  # noqa: S603 (our own module, no shell)
-            [sys.executable, "-m", "enclave.scoring.worker", str(theirs.fileno())],
+            [sys.executable, "-m", "enclave.scoring.worker", str(theirs.fileno()), str(os.getpid())],
             pass_fds=[theirs.fileno()],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -113,7 +115,9 @@ class WorkerPool:
         self._frames = frames
         self._trees = trees
         self._size = workers or os.cpu_count() or 1
-        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._idle: asyncio.LifoQueue[_Worker | None] = asyncio.LifoQueue()
+        """None: a worker is to be started when one is needed."""
+        self._working: set[asyncio.Task[bytes]] = set()
         for _ in range(self._size):
             self._idle.put_nowait(_Worker())
 
@@ -137,8 +141,12 @@ class WorkerPool:
         return [frame for reply in replies for frame in reply]
 
     async def close(self) -> None:
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
         while not self._idle.empty():
-            self._idle.get_nowait().stop()
+            if (worker := self._idle.get_nowait()) is not None:
+                worker.stop()
 
     async def _chunk(self, jobs: Sequence[Job]) -> list[bytes]:
         model_id = jobs[0].model_id
@@ -157,19 +165,27 @@ class WorkerPool:
         return [reply[at : at + answer] for at in range(1, len(reply), answer)]
 
     async def _with_worker(self, work: Callable[[_Worker], Awaitable[bytes]]) -> bytes:
+        """A caller that goes away leaves the worker to finish: a message cut off half-way would cost the worker."""
+        task = asyncio.create_task(self._to_the_end(work))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        return await asyncio.shield(task)
+
+    async def _to_the_end(self, work: Callable[[_Worker], Awaitable[bytes]]) -> bytes:
         for _ in range(_ATTEMPTS):
             worker = await self._idle.get()
             healthy = False
             try:
-                reply = await work(worker)
+                worker = worker or _Worker()
+                async with asyncio.timeout(_MESSAGE_SECONDS):
+                    reply = await work(worker)
                 healthy = True
                 return reply
-            except WorkerLost:
-                log.warning("a scoring process was lost and is replaced")
+            except (WorkerLost, TimeoutError):
+                log.warning("a scoring process was lost or hung and is replaced")
             finally:
                 # A call cut off half-way leaves bytes behind in the socket, so such a worker is not used again either.
-                if not healthy:
+                if not healthy and worker is not None:
                     worker.stop()
-                    worker = _Worker()
-                self._idle.put_nowait(worker)
+                self._idle.put_nowait(worker if healthy else None)
         raise WorkerLost("scoring processes end again and again")

@@ -35,10 +35,11 @@ from xinyidai.framing import (
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.seal import SealError, expand
 
+from enclave.environment import EnclaveEnvironmentError
 from enclave.hardening import die_with_parent, harden
 from enclave.scoring import trees
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
-from enclave.scoring.masking import Mask, expand_mask
+from enclave.scoring.masking import Mask, expand_mask, nothing_key
 from enclave.scoring.tree_files import expand_upload, open_trees
 
 LENGTH: Final = struct.Struct("<I")
@@ -84,9 +85,11 @@ def _answer(model: Model, mask_key: bytes, precision: int, indices: bytes) -> by
         return encode_answer(_with_record(model, active, mask))
     except Exception:
         # After the charge every outcome is an answer of the same size: an error would tell the bank something about the
-        # record. Mask and flood alone hold nothing. This is the process edge of an evaluation.
+        # record. Mask and flood alone hold nothing. This is the process edge of an evaluation. The mask is another one:
+        # the same question evaluated later must not share it.
         log.exception("evaluation failed; answered without the record")
-        return encode_answer(_without_record(model, mask))
+        other = expand_mask(nothing_key(mask_key), parameters, parameters.flood_bound(precision))
+        return encode_answer(_without_record(model, other))
 
 
 def _evaluate(models: dict[bytes, Model], body: bytes) -> bytes:
@@ -140,7 +143,11 @@ def serve(channel: socket.socket) -> None:
 
 def main() -> None:
     harden()
-    die_with_parent()
+    try:
+        die_with_parent(int(sys.argv[2]))
+    except EnclaveEnvironmentError:
+        # The enclave gave up before this process began: nobody is left to tell.
+        os._exit(0)
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     serve(socket.socket(fileno=int(sys.argv[1])))
     os._exit(0)

@@ -4,7 +4,6 @@ changes; its state (active, paused, revoked, expired, use count) is kept outside
 Members: RFC 7519 claims, `cnf` with x5t#S256 (RFC 8705), and one object of `authorization_details` (RFC 9396).
 """
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -19,7 +18,7 @@ from xinyidai.identifiers import (
     parse_uscc,
 )
 from xinyidai.parameters import LINEAR_4096_T1024
-from xinyidai.signing import Claims, DocumentMalformed, SigningKey, VerifyingKey, read_unverified
+from xinyidai.signing import Claims, DocumentMalformed, SigningKey, VerifyingKey, read_unverified, signed_digest
 
 AUTHORIZATION_TYPE: Final = "authz+jwt"
 _DETAIL_TYPE: Final = "credit_assessment"
@@ -122,8 +121,8 @@ def read_unverified_authorization(raw: str) -> Authorization:
 
 
 def authorization_digest(raw: str) -> str:
-    """Hex SHA-256 of the compact JWS: how requests and receipts name an authorization."""
-    return hashlib.sha256(raw.encode()).hexdigest()
+    """Hex SHA-256 of its signing input: how requests and receipts name an authorization."""
+    return signed_digest(raw)
 
 
 def _parse(claims: Claims) -> Authorization:
@@ -157,7 +156,7 @@ def _parse(claims: Claims) -> Authorization:
         expires_at=claims.instant("exp"),
         bank=bank,
         bank_certificate=Claims(confirmation).only("x5t#S256").text("x5t#S256", most=43),
-        notice_hash=claims.text("notice_hash", most=64),
+        notice_hash=claims.digest("notice_hash"),
         categories=details.texts("categories", most=256, each=64),
         purpose=details.text("purpose", most=64),
         purpose_version=details.integer("purpose_version", 1, 1_000_000),
@@ -165,7 +164,7 @@ def _parse(claims: Claims) -> Authorization:
         precision_points=details.integer("precision_points", 0, LINEAR_4096_T1024.max_precision_points),
         max_assessments=details.integer("max_assessments", 1, 10_000),
         catalogue=details.text("catalogue", most=128),
-        catalogue_digest=details.text("catalogue_digest", most=64),
+        catalogue_digest=details.digest("catalogue_digest"),
         term_end=details.instant("term_end") if "term_end" in details.members else None,
         demand=details.optional_text("demand", most=64),
     )

@@ -13,15 +13,32 @@ from itertools import pairwise
 from typing import Any, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.utils import CryptographyDeprecationWarning
 
+from xinyidai.identifiers import parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.reasons import Reason
 from xinyidai.signing import Claims, DocumentError, DocumentMalformed, VerifyingKey, read_header
 
 _PREFIX: Final = "urn:xinyidai:"
 _MAX_CHAIN: Final = 3
 _MAX_CERTIFICATE_BYTES: Final = 8 * 1024
+_UNREADABLE: Final = (
+    InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType, CryptographyDeprecationWarning, ValueError, TypeError,
+)  # fmt: skip
+"""Everything the library raises for a hostile certificate; the warning (say, for a negative serial number) where
+warnings are errors, as this one will be in a later release."""
+
+_UNDERSTOOD: Final = frozenset(
+    {
+        x509.BasicConstraints.oid,
+        x509.KeyUsage.oid,
+        x509.SubjectAlternativeName.oid,
+        x509.ExtendedKeyUsage.oid,
+    }
+)
 
 
 class Role(StrEnum):
@@ -59,9 +76,18 @@ def identity_of(certificate: x509.Certificate) -> Identity:
         uris = [u for u in names.get_values_for_type(x509.UniformResourceIdentifier) if u.startswith(_PREFIX)]
         (uri,) = uris
         role, name = uri.removeprefix(_PREFIX).split(":")
-        return Identity(Role(role), name)
-    except (x509.ExtensionNotFound, ValueError) as error:
+        return _identity(Role(role), name)
+    except _UNREADABLE as error:
         raise CertificateInvalid("the certificate names no single identity of this service") from error
+
+
+def _identity(role: Role, name: str) -> Identity:
+    """Only names that are identifiers of their role. Raises `IdentifierError`."""
+    if role is Role.ENTERPRISE:
+        return Identity(role, parse_uscc(name))
+    if role is Role.BANK:
+        return Identity(role, parse_bank_id(name))
+    return Identity(role, parse_enclave_id(name))
 
 
 def load_chain(raw_pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -70,7 +96,7 @@ def load_chain(raw_pem: bytes) -> tuple[x509.Certificate, ...]:
         raise CertificateInvalid("the certificate chain is too long")
     try:
         return tuple(x509.load_pem_x509_certificates(raw_pem))
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise CertificateInvalid("not a PEM certificate chain") from error
 
 
@@ -96,7 +122,7 @@ class TrustAnchor:
             raise CertificateInvalid("send 1 to 3 certificates, leaf first")
         try:
             self._check_links(chain, when)
-        except (InvalidSignature, x509.ExtensionNotFound, ValueError, TypeError) as error:
+        except _UNREADABLE as error:
             raise CertificateInvalid("the certificate is not vouched for by this service's authority") from error
         identity = identity_of(chain[0])
         if identity.role is not self.role:
@@ -104,8 +130,7 @@ class TrustAnchor:
         return identity
 
     def _check_links(self, chain: Sequence[x509.Certificate], when: datetime) -> None:
-        root = self._root_of(chain[-1])
-        links = list(chain) if chain[-1] == root else [*chain, root]
+        links = self._up_to_a_root(chain)
         for depth, (child, issuer) in enumerate(pairwise(links)):
             child.verify_directly_issued_by(issuer)
             basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -117,15 +142,25 @@ class TrustAnchor:
         for certificate in links:
             if not certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc:
                 raise ValueError("out of its time")
+            if any(extension.critical and extension.oid not in _UNDERSTOOD for extension in certificate.extensions):
+                raise ValueError("a critical extension this service does not know (RFC 5280, 4.2)")
         leaf_usage = chain[0].extensions.get_extension_for_class(x509.KeyUsage).value
         leaf_basic = chain[0].extensions.get_extension_for_class(x509.BasicConstraints).value
         if not leaf_usage.digital_signature or leaf_basic.ca:
             raise ValueError("leaf may not sign documents")
 
-    def _root_of(self, last: x509.Certificate) -> x509.Certificate:
+    def _up_to_a_root(self, chain: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+        """An authority that renewed its key has two roots of one name: the one that signed is the one."""
+        if chain[-1] in self.roots:
+            return list(chain)
         for root in self.roots:
-            if last == root or last.issuer == root.subject:
-                return root
+            if chain[-1].issuer != root.subject:
+                continue
+            try:
+                chain[-1].verify_directly_issued_by(root)
+            except _UNREADABLE:
+                continue
+            return [*chain, root]
         raise ValueError("no root")
 
 
@@ -154,5 +189,5 @@ def _header_chain(header: dict[str, Any]) -> tuple[x509.Certificate, ...]:
         raise DocumentMalformed("the x5c header must hold 1 to 3 certificates, leaf first")
     try:
         return tuple(x509.load_der_x509_certificate(b64decode(c, validate=True)) for c in encoded)
-    except (ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise DocumentMalformed("the x5c header holds something else than certificates") from error

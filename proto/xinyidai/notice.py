@@ -14,7 +14,9 @@ NOTICE_VERSION = 1
 def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
     """Chinese first, then English. Depends on nothing but its arguments; `notice_hash` itself is not part of it."""
     each = authorization.centibits_each()
-    total = each * authorization.max_assessments
+    # Every enclave keeps a ledger of its own.
+    total = each * authorization.max_assessments * len(authorization.enclaves)
+    enclaves = ", ".join(authorization.enclaves)
     purpose = PURPOSES.get(authorization.purpose)
     zh_purpose, en_purpose = (purpose.zh, purpose.en) if purpose else (authorization.purpose, authorization.purpose)
     chosen = [catalogue.category(code) for code in authorization.categories]
@@ -26,12 +28,13 @@ def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
             f"【授权告知书 / 第{NOTICE_VERSION}版】",
             f"您(统一社会信用代码 {authorization.enterprise})将授权银行 {authorization.bank} "
             f"在 {start} 至 {end} 期间,为“{zh_purpose}”对贵企业进行信用评估,最多 {authorization.max_assessments} 次。",
-            f"评估使用以下 {len(chosen)} 类信息:{'、'.join(c.title.zh for c in chosen)}。",
+            f"评估使用以下 {len(chosen)} 类信息:{';'.join(c.title.zh for c in chosen)}。",
             "银行看不到任何一条记录,"
             + ("只得到每一类信息的分数" if by_category else "只得到一个总分")
             + (f",且误差可达正负 {precision} 分。" if precision else "。"),
             f"即使银行作弊,每次评估最多得知 {_number(each)} 比特,全部评估合计最多 {_number(total)} 比特,"
             f"即最多 {-(-total // 100)} 个由银行自选的“是或否”的事实。",
+            f"数据域:{enclaves}。",
             "您可以随时暂停或撤销本授权,撤销立即生效;每次使用您都能看到。",
             "",
             f"[Notice of authorization / version {NOTICE_VERSION}]",
@@ -43,6 +46,7 @@ def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
             + (f", off by up to {precision} points either way." if precision else "."),
             f"Even if the bank cheats, it learns at most {_number(each)} bits an assessment and {_number(total)} bits "
             f"in all: at most {-(-total // 100)} yes/no facts of its own choosing.",
+            f"Data domain: {enclaves}.",
             "You may pause or revoke this at any time, with immediate effect, and you see every use.",
         ]
     )

@@ -8,11 +8,13 @@ from typing import Any, Final
 from xinyidai.authorization import Disclosure
 from xinyidai.identifiers import BankId, EnclaveId, IdentifierError, Uscc, parse_enclave_id, parse_uscc
 from xinyidai.parameters import LINEAR_4096_T1024
-from xinyidai.signing import Claims, DocumentMalformed, DocumentOutOfTime, SigningKey
+from xinyidai.signing import Claims, DocumentMalformed, DocumentOutOfTime, SigningKey, signed_digest
 
 REGISTRATION_TYPE: Final = "model-registration+jwt"
 REQUEST_TYPE: Final = "assessment-request+jwt"
 MAX_ITEMS: Final = 256
+MAX_ITEMS_BY_CATEGORY: Final = 12
+"""An item by category has an answer a category: this bounds what one request makes the enclave hold."""
 MAX_LIFETIME_SECONDS: Final = 300
 MAX_SKEW_SECONDS: Final = 60
 """How far another party's clock may be off (FAPI 2.0 refuses what lies more than 60 s in the future)."""
@@ -149,6 +151,11 @@ class AssessmentRequest:
         return key.sign(members, REQUEST_TYPE, with_chain=True)
 
 
+def max_items(disclosure: Disclosure) -> int:
+    """How many items one signed request may have."""
+    return MAX_ITEMS_BY_CATEGORY if disclosure is Disclosure.BY_CATEGORY else MAX_ITEMS
+
+
 def parse_request(claims: Claims) -> AssessmentRequest:
     """Raises `DocumentMalformed`."""
     claims.only(*Stamp.MEMBERS, "model", "disclosure", "precision_points", "fresh", "items")
@@ -156,24 +163,27 @@ def parse_request(claims: Claims) -> AssessmentRequest:
         disclosure = Disclosure(claims.text("disclosure"))
     except ValueError as error:
         raise DocumentMalformed("disclosure is total or by_category") from error
+    items = tuple(_parse_item(item) for item in claims.objects("items", most=max_items(disclosure)))
+    if len(set(items)) != len(items):
+        raise DocumentMalformed("an item occurs twice")
     return AssessmentRequest(
         stamp=parse_stamp(claims),
-        model=claims.text("model", most=64),
+        model=claims.digest("model"),
         disclosure=disclosure,
         precision_points=claims.integer("precision_points", 0, LINEAR_4096_T1024.max_precision_points),
         fresh=claims.flag("fresh"),
-        items=tuple(_parse_item(item) for item in claims.objects("items", most=MAX_ITEMS)),
+        items=items,
     )
 
 
 def _parse_item(item: Claims) -> AssessmentItem:
     item.only("sub", "authorization")
     try:
-        return AssessmentItem(parse_uscc(item.text("sub")), item.text("authorization", most=64))
+        return AssessmentItem(parse_uscc(item.text("sub")), item.digest("authorization"))
     except IdentifierError as error:
         raise DocumentMalformed(str(error)) from error
 
 
 def request_digest(raw: str) -> str:
-    """Hex SHA-256 of a signed request: a receipt names the request that was charged for."""
-    return hashlib.sha256(raw.encode()).hexdigest()
+    """Hex SHA-256 of its signing input: a receipt names the request that was charged for."""
+    return signed_digest(raw)

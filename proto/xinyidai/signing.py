@@ -4,7 +4,9 @@ Algorithms: ES256, and Ed25519 under its fully specified name (RFC 9864 retires 
 one kind of document from being taken for another. Verification raises; it never returns a bool.
 """
 
+import hashlib
 import json
+import re
 from base64 import b64encode, urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,6 +24,9 @@ from xinyidai.reasons import Reason
 ALGORITHMS: Final = ("ES256", "Ed25519")
 MAX_DOCUMENT_BYTES: Final = 64 * 1024
 MAX_DEPTH: Final = 8
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control and bidirectional characters: no text of ours has any, and databases and people stumble over them."""
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PRIVATE = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 _PUBLIC = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 
@@ -179,6 +184,15 @@ class SigningKey:
         raise TypeError("a signing key cannot be pickled; store it with to_encrypted_pem")
 
 
+def signed_digest(raw: str) -> str:
+    """Hex SHA-256 of what is signed (the JWS signing input, RFC 7515 section 2): how documents name each other.
+
+    The signature is left out because it is not unique: for ECDSA, (r, s) and (r, n - s) are equally valid, and whoever
+    relays a document could give it a second name.
+    """
+    return hashlib.sha256(raw.rpartition(".")[0].encode()).hexdigest()
+
+
 def read_header(raw: str) -> dict[str, Any]:
     """The protected header of an untrusted compact JWS. Raises `DocumentMalformed`."""
     if len(raw) > MAX_DOCUMENT_BYTES or not raw.isascii() or raw.count(".") != 2:
@@ -215,19 +229,28 @@ def _strict_json(raw: bytes) -> dict[str, Any]:
 
     try:
         value = json.loads(raw.decode(), object_pairs_hook=pairs, parse_constant=constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        # Surrogates cannot be stored or hashed as UTF-8 later on.
+        json.dumps(value, ensure_ascii=False).encode()
+    except DocumentError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise DocumentMalformed("the document is not JSON") from error
-    if not isinstance(value, dict) or _depth(value) > MAX_DEPTH:
+    if not isinstance(value, dict) or _deeper_than(value, MAX_DEPTH):
         raise DocumentMalformed(f"the document must be a JSON object, at most {MAX_DEPTH} levels deep")
     return value
 
 
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max((_depth(v) for v in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(v) for v in value), default=0)
-    return 0
+def _deeper_than(value: Any, most: int) -> bool:
+    """Level by level, so that depth costs no stack."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(outer, dict | list) for outer in level)
 
 
 class Claims:
@@ -245,8 +268,15 @@ class Claims:
 
     def text(self, name: str, *, most: int = 256) -> str:
         value = self.members.get(name)
-        if not isinstance(value, str) or not 1 <= len(value) <= most:
-            raise DocumentMalformed(f"member {name} must be a text of 1 to {most} characters")
+        if not isinstance(value, str) or not 1 <= len(value) <= most or _CONTROL.search(value):
+            raise DocumentMalformed(f"member {name} must be a text of 1 to {most} characters, none a control character")
+        return value
+
+    def digest(self, name: str) -> str:
+        """64 lower-case hexadecimal digits."""
+        value = self.text(name, most=64)
+        if not _DIGEST.fullmatch(value):
+            raise DocumentMalformed(f"member {name} must be 64 hexadecimal digits")
         return value
 
     def optional_text(self, name: str, *, most: int = 256) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from xinyidai.identifiers import IdentifierError, Uscc, parse_uscc
+from xinyidai.identifiers import IdentifierError, Uscc, parse_bank_id, parse_uscc
 from xinyidai.requests import Stamp, parse_stamp
 from xinyidai.signing import Claims, DocumentMalformed, SigningKey
 
@@ -57,8 +57,8 @@ def parse_statement(claims: Claims) -> Statement:
         stamp=parse_stamp(claims),
         enterprise=_subject(claims),
         action=action,
-        authorization=claims.optional_text("authorization", most=64),
-        bank=claims.optional_text("client_id", most=63),
+        authorization=None if setting else claims.digest("authorization"),
+        bank=_bank(claims) if "client_id" in claims.members else None,
         centibits=claims.integer("centibits", 0, MAX_BUDGET_CENTIBITS) if setting else None,
     )
 
@@ -95,6 +95,13 @@ def parse_key_registration(claims: Claims) -> KeyRegistration:
     """Raises `DocumentMalformed`."""
     claims.only(*Stamp.MEMBERS, "sub")
     return KeyRegistration(parse_stamp(claims), _subject(claims))
+
+
+def _bank(claims: Claims) -> str:
+    try:
+        return parse_bank_id(claims.text("client_id"))
+    except IdentifierError as error:
+        raise DocumentMalformed(str(error)) from error
 
 
 def _subject(claims: Claims) -> Uscc:

@@ -11,12 +11,13 @@ from xinyidai.v1 import assessment_pb2
 
 from server.audit.service import CANCELLED
 from server.enclaves import Enclave, Enclaves, translate
-from server.errors import EnclaveUnavailable, Refused, RequestInvalid
+from server.errors import EnclaveUnavailable, Overloaded, Refused, RequestInvalid
 from server.relay.journal import Journal
 from server.relay.outcomes import drafts, write_outcomes
 
 _IN_FLIGHT: Final = 8
 """Requests of one stream the enclave has not finished with; the next one is not even read before."""
+_SILENCE_SECONDS: Final = 60.0
 Check = Callable[[str], Awaitable[AssessmentRequest]]
 
 
@@ -35,7 +36,8 @@ class AssessStream:
         self, requests: AsyncIterator[assessment_pb2.AssessRequest]
     ) -> AsyncGenerator[assessment_pb2.AssessResponse, None]:
         """Raises `Refused` or `DocumentError`. The first request chooses the enclave for the whole stream."""
-        first = await anext(aiter(requests), None)
+        requests = _without_long_silence(requests)
+        first = await anext(requests, None)
         if first is None:
             return
         request = await self._check(first.request)
@@ -118,3 +120,19 @@ class AssessStream:
         self._pending.clear()
         if events:
             await self._journal.write("abandoned assessments", events)
+
+
+async def _without_long_silence(
+    requests: AsyncIterator[assessment_pb2.AssessRequest],
+) -> AsyncGenerator[assessment_pb2.AssessRequest, None]:
+    """A stream that asks nothing holds a place others could use. Raises `Overloaded`, so a client opens another."""
+    source = aiter(requests)
+    while True:
+        try:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                message = await anext(source, None)
+        except TimeoutError as error:
+            raise Overloaded("no request came on this stream for a minute; open another") from error
+        if message is None:
+            return
+        yield message

@@ -40,6 +40,9 @@ def build_bank_edge(settings: ServerSettings, servicer: BankServicer) -> BankEdg
             ("grpc.max_receive_message_length", _MAX_RECEIVE),
             # Two servers on one port would split the banks between them without a word.
             ("grpc.so_reuseport", 0),
+            # Who connects and says nothing does not stay.
+            ("grpc.server_handshake_timeout_ms", 10_000),
+            ("grpc.max_connection_idle_ms", 600_000),
         ]
     )
     bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]

@@ -59,9 +59,9 @@ def _for_bank(method: Method[Answer]) -> Callable[["BankServicer", Any, Context]
     async def handle(self: "BankServicer", request: Any, context: Context) -> Answer:
         call = _Call(method.__name__)
         try:
-            with self.admission.admit():
-                peer = peer_of(context.auth_context())
-                call.bank = peer.bank
+            peer = peer_of(context.auth_context())
+            call.bank = peer.bank
+            with self.admission.admit(peer.bank):
                 answer = await method(self, await self.relay.recognize(peer), request, context)
                 call.ended("OK")
                 return answer
@@ -130,9 +130,9 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
     ) -> AsyncIterator[assessment_pb2.AssessResponse]:
         call = _Call("AssessMany")
         try:
-            with self.admission.admit():
-                peer = peer_of(context.auth_context())
-                call.bank = peer.bank
+            peer = peer_of(context.auth_context())
+            call.bank = peer.bank
+            with self.admission.admit(peer.bank):
                 await self.relay.recognize(peer)
                 # Closed at once when the bank cancels, so that the enclave stops too.
                 async with aclosing(self.relay.assess_many(peer, requests, context.time_remaining())) as answers:

@@ -193,6 +193,7 @@ def pid(pool: WorkerPool) -> int:
     """Of the only worker, which is idle."""
     worker = pool._idle.get_nowait()
     pool._idle.put_nowait(worker)
+    assert worker is not None
     return worker._process.pid
 
 

@@ -149,13 +149,14 @@ async def test_a_registration_whose_receipt_was_lost_gives_one_model(scene: Scen
     assert model.model_id != scene.model.model_id, "every registration has a key of its own"
 
 
-async def test_a_refused_registration_leaves_no_key(scene: Scene) -> None:
+async def test_a_refused_registration_leaves_its_key(scene: Scene) -> None:
+    """The service may err or lie about what the enclave did; a key too many harms nobody."""
     keys = KeyStore(scene.folder / "keys", "passphrase")
     before = keys.models()
     scene.line.before.append(Reason.CATALOGUE_UNKNOWN)
     with pytest.raises(ModelRefused):
         await scene.client.register(scene.card)
-    assert keys.models() == before
+    assert len(keys.models()) == len(before) + 1
 
 
 async def test_a_stream_that_breaks_is_taken_up_again(scene: Scene) -> None:

@@ -75,7 +75,7 @@ def test_models_are_listed_replaced_and_discarded(store: KeyStore) -> None:
 
 
 def test_a_wrong_passphrase_is_told_from_damage(store: KeyStore, folder: Path) -> None:
-    with pytest.raises(KeyStoreError, match="passphrase is wrong"):
+    with pytest.raises(KeyStoreError, match="passphrase is not that of"):
         KeyStore(folder, "incorrect horse")
     with pytest.raises(KeyStoreError, match="empty"):
         KeyStore(folder, "")

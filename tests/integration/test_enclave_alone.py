@@ -2,24 +2,29 @@
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from xinyidai.authorization import Disclosure, authorization_digest
-from xinyidai.framing import decode_answer
-from xinyidai.identity import Role, TrustAnchor, load_chain, thumbprint, verify_with_chain
+from xinyidai.framing import FrameKind, decode_answer, encode_seeded
+from xinyidai.identity import Identity, Role, TrustAnchor, load_chain, thumbprint, verify_with_chain
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS
 from xinyidai.reasons import Reason
 from xinyidai.receipt import RECEIPT_TYPE, answer_digest, parse_receipt
+from xinyidai.seal import SecretKey
 from xinyidai.signing import SigningKey
 from xinyidai.statements import Action
-from xinyidai.v1 import assessment_pb2, enclave_pb2
+from xinyidai.v1 import assessment_pb2, authorization_pb2, enclave_pb2, model_pb2
 
+from clients.dev.authority import Authority
 from clients.dev.deployment import Deployment
+from clients.dev.system import ProcessFailed, System
 from tests.support.bare import BareEnclave
 from tests.support.parties import RawBank, RawEnterprise, RawModel, Refusal, plain_score, random_points, stamp
 
@@ -207,15 +212,14 @@ def test_forged_request_wider_than_authorized(bare: BareEnclave, victim: Victim,
         bare.direct.assess(bare.bank.request(model.model_id, [(cautious.uscc, digest)], **wider))
 
 
-def test_forged_request_a_renewed_certificate_needs_a_new_grant(bare: BareEnclave, victim: Victim) -> None:
-    enterprise, model, digest = victim.enterprise, victim.model, victim.digest
-    folder = bare.deployment.bank("bank-a")
-    kept = {p.name: p.read_bytes() for p in folder.iterdir()}
-    renewed = RawBank(bare.deployment.issue_bank("bank-a"))
-    for name, content in kept.items():
-        (folder / name).write_bytes(content)
+def test_forged_request_a_renewed_certificate_needs_a_new_grant(
+    bare: BareEnclave, victim: Victim, tmp_path: Path
+) -> None:
+    authority = Authority.load(bare.deployment.authorities, "banks")
+    authority.issue(Identity(Role.BANK, "bank-a"), tmp_path / "bank-a", "bank")
+    request = RawBank(tmp_path / "bank-a").request(victim.model.model_id, [(victim.enterprise.uscc, victim.digest)])
     with refused(Reason.AUTHORIZATION_SCOPE):
-        bare.direct.assess(renewed.request(model.model_id, [(enterprise.uscc, digest)]))
+        bare.direct.assess(request)
 
 
 class TestForgedAuthorizations:
@@ -295,8 +299,9 @@ class TestStates:
     def test_nobody_revokes_for_another(self, bare: BareEnclave) -> None:
         owner, other = bare.enterprise(31), bare.enterprise(32)
         digest = bare.direct.submit(owner, owner.terms(bare.bank))
-        with refused(Reason.AUTHORIZATION_UNKNOWN):
-            bare.direct.state(other.statement(Action.REVOKE, digest))
+        bare.direct.state(other.statement(Action.REVOKE, digest))
+        (entry,) = bare.direct.usage(owner).authorizations
+        assert entry.state == authorization_pb2.AUTHORIZATION_STATE_ACTIVE
 
     def test_nobody_reads_anothers_usage(self, bare: BareEnclave) -> None:
         owner, other = bare.enterprise(33), bare.enterprise(34)
@@ -385,3 +390,47 @@ def test_nonces_are_the_banks_own(bare: BareEnclave) -> None:
         digest = bare.direct.submit(enterprise, enterprise.terms(bank))
         same = replace(stamp(bank.bank_id), nonce=nonce)
         bare.direct.assess(bank.request(model.model_id, [(enterprise.uscc, digest)], stamp=same))
+
+
+def test_callers_that_go_away_cost_no_worker(bare: BareEnclave) -> None:
+    """A registration sent again and again and given up at once: the worker finishes, and goes on working."""
+    pid = bare.system.enclave.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    before = children.read_text()
+    secret = SecretKey.generate(LINEAR_4096_T1024)
+    weights = encode_seeded(secret.encrypt_weights(np.ones(4, np.int64)), FrameKind.WEIGHTS)
+    zero = encode_seeded(secret.encrypt_zero(), FrameKind.ZERO)
+    for patience in np.linspace(0.001, 0.02, 20):
+        signed = bare.bank.registration(weights, zero, bare.catalogue)
+        message = model_pb2.RegisterModelRequest(registration=signed, weights=weights, zero=zero)
+        with suppress(grpc.RpcError):
+            bare.direct.stub.RegisterModel(message, timeout=float(patience))
+    bare.direct.register(bare.bank, random_points(bare.catalogue, np.random.default_rng(15)))
+    assert children.read_text() == before
+
+
+def test_a_second_enclave_in_the_same_folder_is_refused(bare: BareEnclave) -> None:
+    """One enclave is one ledger; and the first keeps its socket."""
+    with pytest.raises(ProcessFailed, match="another enclave uses this folder"):
+        System(bare.deployment).enclave.start()
+    bare.direct.call("GetStatus", enclave_pb2.GetStatusRequest())
+    assert bare.deployment.enclave_socket.exists()
+
+
+def test_a_damaged_snapshot_leaves_the_one_before_in_force(bare: BareEnclave) -> None:
+    current = bare.deployment.root / "enclave" / "data" / "snapshots" / "CURRENT"
+    before, status = current.read_text(), bare.direct.call("GetStatus", enclave_pb2.GetStatusRequest())
+    current.write_text("0" * 32)
+    try:
+        for _ in range(3):
+            time.sleep(1.1)
+            assert bare.direct.call("GetStatus", enclave_pb2.GetStatusRequest()).snapshot_id == status.snapshot_id
+    finally:
+        current.write_text(before)
+
+
+@pytest.mark.parametrize("token", ["abc", "-1", "5" * 5000, "\u0663"])
+def test_page_tokens_are_what_the_last_page_returned(bare: BareEnclave, token: str) -> None:
+    enterprise = bare.enterprise(100_000 + len(token))
+    with refused(Reason.REQUEST_INVALID):
+        bare.direct.call("GetUsage", enclave_pb2.GetUsageRequest(access=enterprise.access(), page_token=token))

@@ -1,4 +1,4 @@
-"""Concrete ML's gradient-boosted trees, in an environment of its own: milliseconds of processor time a record, as JSON."""
+"""Concrete ML's gradient-boosted trees in an environment of their own: processor milliseconds a record, as JSON."""
 
 import json
 import sys

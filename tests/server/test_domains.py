@@ -123,8 +123,10 @@ def test_a_bank_sees_its_own_authorizations_only_page_by_page_newest_first(datab
     with database.transaction("keep") as session:
         for number in range(7):
             # Three share a second, so that the digest has to decide.
-            keep_authorization(session, f"token {number}", GRANT, State.ACTIVE, 100 + number // 3)
-        keep_authorization(session, "of another", replace(GRANT, bank=BankId("bank-b")), State.ACTIVE, 100)
+            keep_authorization(session, f"head.{number}.signature", GRANT, State.ACTIVE, 100 + number // 3)
+        keep_authorization(
+            session, "head.of another.signature", replace(GRANT, bank=BankId("bank-b")), State.ACTIVE, 100
+        )
     seen: list[tuple[int, str]] = []
     page = Page(3, None)
     for expected in (3, 3, 1):
@@ -141,9 +143,9 @@ def test_a_bank_sees_its_own_authorizations_only_page_by_page_newest_first(datab
 def test_a_grant_that_arrives_between_two_pages_shifts_nothing(database: Database) -> None:
     with database.transaction("keep") as session:
         for number in range(4):
-            keep_authorization(session, f"token {number}", GRANT, State.ACTIVE, 100 + number)
+            keep_authorization(session, f"head.{number}.signature", GRANT, State.ACTIVE, 100 + number)
         first, following = list_authorizations(session, BANK, None, Page(2, None))
-        keep_authorization(session, "new", GRANT, State.ACTIVE, 200)
+        keep_authorization(session, "head.new.signature", GRANT, State.ACTIVE, 200)
         second, _ = list_authorizations(session, BANK, None, Page(2, following))
     assert [row.submitted_at for row in (*first, *second)] == [103, 102, 101, 100]
 
