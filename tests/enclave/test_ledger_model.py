@@ -12,7 +12,7 @@ from xinyidai.purposes import DAY_SECONDS
 from xinyidai.reasons import Reason
 from xinyidai.statements import Action
 
-from enclave.authority.ledger import WINDOW_SECONDS, Charged, Present, Stored
+from enclave.authority.ledger import RESUME_SECONDS, WINDOW_SECONDS, Charged, Present, Stored
 from enclave.authority.store import _open
 from enclave.errors import Refused
 from tests.support.authority import BANK, ENTERPRISE, OTHER_BANK, Bank, Desk, make_trust
@@ -136,7 +136,8 @@ class LedgerMachine(RuleBasedStateMachine):
             name, last = asked[-1]
             if last.answered and not fresh:
                 return f"receipt of {name}"
-            if not last.answered and last.present == self.desk.present:
+            resumable = last.present == self.desk.present and self.desk.now - last.at < RESUME_SECONDS
+            if not last.answered and resumable:
                 return name
         return self._limits(grant, LINEAR_4096_T1024.centibits(precision)) or "new"
 
