@@ -13,8 +13,10 @@ from rich.console import Console
 from xinyidai.identifiers import IdentifierError, check_character_holds, parse_uscc
 
 from clients.city import generate_city
+from clients.dev.delivery import deliver_records
 from clients.dev.deployment import Deployment
 from clients.dev.system import ProcessFailed, System
+from clients.uploader import UploadError
 from clients.wallet import Wallet, WalletError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="开发环境 / development deployment")
@@ -50,6 +52,14 @@ def bank(folder: Folder, bank_id: Annotated[str, typer.Argument(help="银行 / b
 
 
 @app.command()
+def department(
+    folder: Folder, department_id: Annotated[str, typer.Argument(help="部门 / department id, as in ingest.toml")]
+) -> None:
+    """签发部门证书 / issue a department's certificate."""
+    console.print(f"已签发 / issued: {Deployment(folder.resolve()).issue_department(department_id)}")
+
+
+@app.command()
 def enrol(
     folder: Folder,
     uscc: Annotated[str, typer.Argument(help="统一社会信用代码 / unified social credit code")],
@@ -72,6 +82,7 @@ def up(
     system = System(prepare(folder, enterprises, seed) if first else Deployment(folder.resolve()))
     with system:
         ready = folder.resolve()
+        system.start_ingest()
         if first:
             _ready_enterprise(system)
         wallet = f"XYD_WALLET={ready}/wallet XYD_WALLET_PASSPHRASE={PASSPHRASE} XYD_PLATFORM={system.rest_url}"
@@ -80,6 +91,8 @@ def up(
 系统已启动 / the system is up
   银行接口 gRPC (mTLS)   {system.grpc_address}
   企业接口 REST          {system.rest_url}/docs
+  部门归集 gRPC (mTLS)   {system.ingest_address}
+  部门证书 / departments {ready}/departments
   银行证书 / bank        {ready}/banks/bank-a
   企业钱包 / wallet      {ready}/wallet (口令 / passphrase: {PASSPHRASE})
   日志 / logs            {ready}/logs
@@ -107,7 +120,12 @@ def prepare(folder: Path, enterprises: int, seed: int, *, loud: bool = True) -> 
         as_of = last_month_end(date.today())
         summary = generate_city(enterprises=enterprises, seed=seed, as_of=as_of, out=deployment.records)
         system = System(deployment)
-        report = system.load(as_of)
+        address = system.start_ingest()
+        try:
+            deliver_records(deployment, address, deployment.records)
+        finally:
+            system.ingest.stop()
+        report = system.load_vault(as_of)
         system.migrate()
         system.add_bank("bank-a", "连云港甲银行", "Bank A")
         system.add_bank("bank-b", "连云港乙银行", "Bank B")
@@ -137,7 +155,7 @@ def _ready_enterprise(system: System) -> None:
 def main() -> None:
     try:
         app()
-    except (ProcessFailed, WalletError, IdentifierError, OSError, ValueError) as error:
+    except (ProcessFailed, UploadError, WalletError, IdentifierError, OSError, ValueError) as error:
         raise SystemExit(f"xyd-dev: {error}") from error
 
 

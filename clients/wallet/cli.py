@@ -1,5 +1,6 @@
 """企业钱包命令行 / The enterprise's wallet on the command line."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from xinyidai.catalogue import CatalogueError
 from xinyidai.identifiers import IdentifierError
+from xinyidai.lineage import LineageRecord
 from xinyidai.signing import DocumentError
 
 from clients.wallet.platform import WalletError
@@ -16,6 +18,11 @@ from clients.wallet.wallet import GrantTerms, Wallet
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="企业钱包 / the enterprise's wallet")
 console = Console()
+_NO_VALUE = {
+    "missing": "缺失 / missing",
+    "not_applicable": "不适用 / not applicable",
+    "not_traced": "记录过多,未在线追溯 / too many records to trace online",
+}
 Folder = Annotated[Path, typer.Option("--wallet", help="钱包目录 / folder of the wallet", envvar="XYD_WALLET")]
 Passphrase = Annotated[str, typer.Option(prompt="口令 / passphrase", hide_input=True, envvar="XYD_WALLET_PASSPHRASE")]
 Address = Annotated[str | None, typer.Option("--platform", help="平台地址 / address", envvar="XYD_PLATFORM")]
@@ -143,6 +150,64 @@ def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> N
         bank = entry["bank_id"] or "全部银行 / all banks"
         spent, limit = int(entry["spent_centibits"]) / 100, int(entry["limit_centibits"]) / 100
         console.print(f"{bank}: {spent:.2f} / {limit:.2f} bit")
+
+
+@app.command()
+def lineage(
+    feature: Annotated[str, typer.Argument(help="特征代码 / feature code")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+) -> None:
+    """一项特征由哪些记录得出 / which records made a feature."""
+    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
+        found = opened.lineage(feature)
+        title = opened.catalogue().feature(feature).title
+    value = found.value or _NO_VALUE.get(found.status, found.status)
+    console.print(f"{title.zh} / {title.en} ({found.as_of}): {value}", highlight=False)
+    table = Table(
+        "月份 / month",
+        "类别 / category",
+        "来源 / source",
+        "记录 / record",
+        "批次 / batch",
+        "收到 / received",
+        "作用 / effect",
+    )
+    for record in (*found.records, *found.left_out):
+        effect = f"未用 / left out: {record.rule}" if record.rule else "计入 / used"
+        shown = (record.category, record.source, record.record_id, record.batch or "-", record.received)
+        table.add_row(str(record.month or "-"), *shown, effect)
+    console.print(table)
+    rules = ", ".join(found.rules) or "-"
+    console.print(
+        f"计入 / used {found.contributing}  未用 / left out {found.excluded}  规则 / rules: {rules}", highlight=False
+    )
+    if not found.current:
+        console.print("快照后记录或异议有变化,以下次快照为准 / changed since the snapshot; the next one will follow")
+
+
+@app.command()
+def dispute(
+    feature: Annotated[str, typer.Argument(help="特征代码 / feature code")],
+    category: Annotated[str, typer.Argument(help="类别 / category")],
+    record: Annotated[str, typer.Argument(help="记录编号 / record id, as lineage shows it")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="撤回异议 / withdraw")] = False,
+) -> None:
+    """对一条记录提出异议 / say that a record is wrong; it is left out until its department has decided."""
+    named = LineageRecord(category, record, "", 0, "")
+    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
+        found = opened.lineage(feature)
+        if withdraw:
+            opened.withdraw_dispute(found, named)
+        else:
+            opened.dispute(found, named)
+    console.print(
+        "已撤回 / withdrawn" if withdraw else "已提交,下次快照起不用 / disputed; out from the next snapshot on"
+    )
 
 
 def _time(instant: int) -> str:

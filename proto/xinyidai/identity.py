@@ -29,6 +29,7 @@ class Role(StrEnum):
     ENTERPRISE = "enterprise"
     ENCLAVE = "enclave"
     SERVER = "server"
+    DEPARTMENT = "department"
 
 
 class CertificateInvalid(DocumentError):

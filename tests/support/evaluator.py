@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.support.authority import FIRST_SNAPSHOT, USCC
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.framing import FrameKind, decode_seeded, encode_answer
 from xinyidai.seal import expand
@@ -20,7 +21,6 @@ from enclave.scoring.evaluator import Job
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
 from enclave.service import EnclaveService
-from tests.support.authority import FIRST_SNAPSHOT, USCC
 
 
 class InProcessEvaluator:
