@@ -6,7 +6,7 @@ MEMBERS := proto server enclave clients bank_sdk
 PROTOS := $(wildcard proto/xinyidai/v1/*.proto)
 SOURCES := $(MEMBERS) tests
 
-.PHONY: setup demo up test check bench fault fuzz protos protos-check lock clean
+.PHONY: setup demo up test check bench bench-records agree fault fuzz protos protos-check lock clean
 
 setup: .venv/ready
 
@@ -42,8 +42,15 @@ check: setup protos-check
 bench: setup           ## Benchmarks, always beside a rival or a plaintext twin in the same run
 	$(BIN)/python -m tests.load.bench
 
-fault: setup           ## The long campaign of killing the enclave
-	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/integration/test_enclave_kill.py --timeout 3600
+bench-records: setup   ## Records a second of every stage and peak memory, two sizes; XYD_BENCH_RECORDS=164000 is 50 million
+	$(BIN)/python -m tests.load.records
+
+agree: setup           ## The long campaign of comparing the features with Spark and with a slow reference
+	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/enclave/features --timeout 3600
+
+fault: setup           ## The long campaign of killing the enclave and its ingestion
+	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/integration/test_enclave_kill.py \
+		tests/integration/test_ingest_kill.py --timeout 3600
 
 fuzz: setup            ## The long campaign of malformed input
 	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/fuzz --timeout 3600

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import fcntl
 import json
-import logging
 import os
 import signal
 import sys
@@ -23,6 +22,7 @@ from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
 from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.v1 import enclave_pb2_grpc
 
+from enclave.authority.disputes import dispute_key
 from enclave.authority.epochs import current_epoch, rotate_epoch
 from enclave.authority.grants import reset_key
 from enclave.authority.models import model_frames
@@ -30,7 +30,10 @@ from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose, refuse_writable
+from enclave.errors import Refused
 from enclave.hardening import harden, leave_network
+from enclave.lineage.answer import LineageDesk
+from enclave.logs import configure_logging
 from enclave.matrix import SnapshotError, SnapshotStore
 from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
@@ -43,20 +46,6 @@ _MAX_RECEIVE: Final = 256 * 1024
 _STOP_SECONDS: Final = 5
 Frames = Callable[[str], Awaitable[tuple[bytes, bytes]]]
 log = structlog.get_logger("enclave.app")
-
-
-def configure_logging() -> None:
-    """JSON lines on standard error. Nothing about an enterprise is ever logged, only assessment ids."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def catalogue_of(settings: EnclaveSettings) -> Catalogue:
@@ -99,6 +88,8 @@ async def build_enclave(
     trust = build_trust(settings)
     store = Store(settings.data_dir / "authority.sqlite")
 
+    key = await store.run(dispute_key, environment)
+
     async def frames(model_id: str) -> tuple[bytes, bytes]:
         return await store.run(model_frames, model_id)
 
@@ -117,6 +108,7 @@ async def build_enclave(
             settings.answer_deadline_per_item_ms / 1000,
             settings.answer_deadline_trees_ms / 1000,
         ),
+        LineageDesk(settings.data_dir, trust, environment, key),
     )
 
 
@@ -192,13 +184,34 @@ def protect(settings: EnclaveSettings) -> None:
     (log.info if isolated else log.warning)("hardened", core_dumps=False, network_isolated=isolated)
 
 
-def _load(settings: EnclaveSettings, records: Path, as_of: date) -> None:
-    from enclave.features.build import build_snapshot
+def _load(settings: EnclaveSettings, records: Path | None, as_of: date) -> None:
+    from enclave.commands import load
 
-    catalogue = catalogue_of(settings)
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    report = build_snapshot(records, catalogue, SnapshotStore(settings.data_dir / "snapshots", catalogue), as_of)
-    print(report.text())
+    environment = SoftwareEnvironment(settings.sealing_key)
+    print(load(settings.data_dir, catalogue_of(settings), environment, records, as_of).text())
+
+
+def _disputes(chosen: Any, settings: EnclaveSettings) -> str:
+    from enclave.commands import decide_dispute, dispute_counts, open_disputes
+    from enclave.ingest.settings import load_ingest_settings
+
+    environment = SoftwareEnvironment(settings.sealing_key)
+    if chosen.command == "disputes" and chosen.department is None:
+        return dispute_counts(settings.data_dir, environment)
+    if chosen.ingest is None:
+        raise ValueError("--department needs --ingest")
+    ingest = load_ingest_settings(chosen.ingest)
+    if chosen.command == "disputes":
+        return open_disputes(settings.data_dir, environment, ingest, chosen.department)
+    raw = chosen.decision.read_text()
+    return decide_dispute(settings.data_dir, build_trust(settings), environment, ingest, raw)
+
+
+def _lineage_counts(settings: EnclaveSettings, feature: str) -> str:
+    from enclave.commands import lineage_counts
+
+    environment = SoftwareEnvironment(settings.sealing_key)
+    return lineage_counts(settings.data_dir, catalogue_of(settings), environment, feature)
 
 
 def _cells(settings: EnclaveSettings, enterprise: str) -> str:
@@ -226,14 +239,28 @@ def main(arguments: list[str] | None = None) -> None:
             "企业遗失密钥:取消登记并撤销其全部授权 / an enterprise lost its key: unpin it, revoke its grants",
         ),
         ("cells", "供数据持有方核对:一家企业的特征分箱 / for the data holder: the cells of one enterprise, as JSON"),
+        ("lineage-counts", "一个特征所用记录的计数 / how many records a feature was made from, as JSON"),
+        ("disputes", "异议计数,或某部门待裁定的异议 / counts of disputes, or those a department has to decide"),
+        ("decide-dispute", "执行部门签名的裁定 / carry out a department's signed decision"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, required=True)
         if name == "load":
-            command.add_argument("--records", type=Path, required=True)
+            command.add_argument(
+                "--records", type=Path, help="明文文件夹;缺省读密文库 / a folder of plain files; default: the vault"
+            )
             command.add_argument("--as-of", type=date.fromisoformat, required=True)
         if name in ("cells", "reset-key"):
             command.add_argument("--enterprise", type=parse_uscc, required=True, help="统一社会信用代码 / USCC")
+        if name == "lineage-counts":
+            command.add_argument("--feature", required=True)
+        if name in ("disputes", "decide-dispute"):
+            ingest = "归集配置 / settings of ingestion, which name the departments"
+            command.add_argument("--ingest", type=Path, required=name == "decide-dispute", help=ingest)
+        if name == "disputes":
+            command.add_argument("--department")
+        if name == "decide-dispute":
+            command.add_argument("--decision", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     configure_logging()
     try:
@@ -247,6 +274,7 @@ def main(arguments: list[str] | None = None) -> None:
         CatalogueError,
         OSError,
         ValueError,
+        Refused,
     ) as error:
         sys.exit(f"xyd-enclave: {error}")
 
@@ -258,6 +286,10 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
         asyncio.run(serve(settings))
     elif chosen.command == "load":
         _load(settings, chosen.records, chosen.as_of)
+    elif chosen.command in ("disputes", "decide-dispute"):
+        print(_disputes(chosen, settings))
+    elif chosen.command == "lineage-counts":
+        print(_lineage_counts(settings, chosen.feature))
     elif chosen.command == "cells":
         print(_cells(settings, chosen.enterprise))
     elif chosen.command == "reset-key":

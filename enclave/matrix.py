@@ -107,7 +107,7 @@ class SnapshotStore:
     """The snapshots under one folder (0700)."""
 
     def __init__(self, root: Path, catalogue: Catalogue) -> None:
-        self._root = root
+        self._root = self.root = root
         self._catalogue = catalogue
 
     def write(self, as_of: date, enterprises: NDArray[np.bytes_], cells: NDArray[np.uint16]) -> str:

@@ -15,14 +15,16 @@ from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
 from xinyidai.requests import MAX_ITEMS
 
-from enclave.authority import grants, ledger, models
+from enclave.authority import disputes, grants, ledger, models
 from enclave.authority.ledger import Asked, Charged, Present, Stored
 from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, LockedBytes
 from enclave.errors import Refused
+from enclave.lineage.answer import LineageDesk
 from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
+from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
 
@@ -60,6 +62,7 @@ class EnclaveService:
         epoch: tuple[int, LockedBytes],
         trees: TreeStore,
         deadlines: Deadlines,
+        desk: LineageDesk,
     ) -> None:
         self.trust = trust
         self._store = store
@@ -71,6 +74,7 @@ class EnclaveService:
         self._uploads = asyncio.Semaphore(_UPLOADS)
         self._placing = asyncio.Lock()
         self._deadlines = deadlines
+        self._desk = desk
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -94,7 +98,21 @@ class EnclaveService:
         return await self._store.run(grants.submit_authorization, self.trust, raw, self._environment.clock())
 
     async def submit_statement(self, raw: str) -> grants.GrantState | None:
-        return await self._store.run(grants.submit_statement, self.trust, raw, self._environment.clock())
+        now = self._environment.clock()
+        return await self._store.run(grants.submit_statement, self.trust, self._environment, self._desk.key, raw, now)
+
+    async def lineage(self, raw: str) -> str:
+        """The sealed answer to an enterprise's question which records made one of its features."""
+        now = self._environment.clock()
+        request = await self._store.run(grants.verify_lineage_request, self.trust, raw, now)
+        return await self._desk.answer(
+            request, self.matrix(), await self._store.run(disputes.left_out, self._environment)
+        )
+
+    def quality(self) -> tuple[Matrix, Board | None]:
+        """The snapshot in force and the board made with it, if there is one."""
+        matrix = self.matrix()
+        return matrix, read_board(self._snapshots.root, matrix.snapshot_id)
 
     async def register_model(self, raw: str, untrusted_weights: bytes, untrusted_zero: bytes) -> models.RegisteredModel:
         now = self._environment.clock()

@@ -97,6 +97,14 @@ class Enclaves:
         answer: catalogue_pb2.GetCatalogueResponse = await enclave.call(enclave.stub.GetCatalogue, request, remaining)
         return answer
 
+    async def quality(self) -> enclave_pb2.GetQualityResponse:
+        """Of the first enclave. Raises `Refused`."""
+        enclave = next(iter(self._by_id.values()))
+        answer: enclave_pb2.GetQualityResponse = await enclave.call(
+            enclave.stub.GetQuality, enclave_pb2.GetQualityRequest()
+        )
+        return answer
+
     def choose(self, audience: Iterable[str]) -> Enclave:
         """The first enclave named that is one of this platform's. Raises `AudienceUnknown`."""
         for name in audience:

@@ -14,8 +14,10 @@ from rich.console import Console
 from xinyidai.identifiers import IdentifierError, check_character_holds, parse_uscc
 
 from clients.city import generate_city
+from clients.dev.delivery import deliver_records
 from clients.dev.deployment import ENCLAVE_ID, Deployment
 from clients.dev.system import ProcessFailed, System
+from clients.uploader import UploadError
 from clients.wallet import Wallet, WalletError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="开发环境 / development deployment")
@@ -55,6 +57,14 @@ def bank(folder: Folder, bank_id: Annotated[str, typer.Argument(help="银行 / b
         f"--certificate {made / 'bank.pem'}",
         soft_wrap=True,
     )
+
+
+@app.command()
+def department(
+    folder: Folder, department_id: Annotated[str, typer.Argument(help="部门 / department id, as in ingest.toml")]
+) -> None:
+    """签发部门证书 / issue a department's certificate."""
+    console.print(f"已签发 / issued: {Deployment(folder.resolve()).issue_department(department_id)}")
 
 
 @app.command()
@@ -98,6 +108,7 @@ def up(
         deployment = prepare(folder, enterprises or 2000, seed or 0)
     with System(deployment) as system:
         enterprise = _ready_enterprise(system)
+        system.start_ingest()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, stop)
         console.print(_what_next(system, enterprise), soft_wrap=True)
@@ -112,6 +123,7 @@ def _what_next(system: System, enterprise: str) -> str:
 系统已启动 / the system is up
   银行接口 / banks, gRPC with mTLS    {system.grpc_address}   数据域 / enclave {ENCLAVE_ID}
   企业接口 / enterprises, REST        {system.rest_url}/v1/openapi.json   (curl --cacert {ready}/ca/platform.pem)
+  部门归集 / departments, gRPC mTLS   {system.ingest_address}   证书 / certificates {ready}/departments
   银行证书 / bank-a                   {ready}/banks/bank-a/bank.pem, bank.key
   根证书 / roots                      {ready}/ca/platform.pem, enclave.pem
   企业 / enterprise                   {enterprise}, 钱包 / wallet {ready}/wallet
@@ -138,7 +150,12 @@ def prepare(folder: Path, enterprises: int, seed: int) -> Deployment:
         summary = generate_city(enterprises=enterprises, seed=seed, as_of=as_of, out=deployment.records)
         console.print(summary.text())
         system = System(deployment)
-        console.print(system.load(as_of), soft_wrap=True)
+        address = system.start_ingest()
+        try:
+            deliver_records(deployment, address, deployment.records)
+        finally:
+            system.ingest.stop()
+        console.print(system.load_vault(as_of), soft_wrap=True)
         system.migrate()
         system.add_bank("bank-a", "连云港甲银行", "Bank A")
         system.add_bank("bank-b", "连云港乙银行", "Bank B")
@@ -173,7 +190,7 @@ def _ready_enterprise(system: System) -> str:
 def main() -> None:
     try:
         app()
-    except (ProcessFailed, WalletError, IdentifierError, OSError, ValueError) as error:
+    except (ProcessFailed, UploadError, WalletError, IdentifierError, OSError, ValueError) as error:
         raise SystemExit(f"xyd-dev: {error}") from error
 
 

@@ -1,30 +1,59 @@
 """The files of a whole deployment in one folder, as a city and its banks would each have theirs:
 
-ca/         the four roots: platform, banks, registrar, enclave
-enclave/    enclave.toml, its keys and certificates, data/, run/enclave.sock
+ca/         the five roots: platform, banks, registrar, enclave, departments
+enclave/    enclave.toml and ingest.toml, keys and certificates, data/, run/enclave.sock
+departments/ID/  department.pem, department.key
 server/     server.toml, its key and certificate, data/server.sqlite
 banks/ID/   bank.pem, bank.key
 records/    one Parquet file a category
 """
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from xinyidai.identifiers import parse_bank_id, parse_uscc
+from xinyidai.catalogue import builtin_catalogue, load_catalogue
+from xinyidai.identifiers import parse_bank_id, parse_department_id, parse_uscc
 from xinyidai.identity import Identity, Role
 
 from clients.dev.authority import Authority, enterprise_identity, write_private
 
 ENCLAVE_ID: Final = "lianyungang-1"
-_ROOTS: Final = ("platform", "banks", "registrar", "enclave")
+_ROOTS: Final = ("platform", "banks", "registrar", "enclave", "departments")
+_WRITERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "scjg": ("enterprise_registration", "annual_report", "abnormal_dishonesty_list", "pledge_guarantee"),
+    "swj": ("tax_payment", "tax_credit"),
+    "rsj": ("social_insurance",),
+    "gjj": ("housing_fund",),
+    "gsgs": ("water_usage",),
+    "gdgs": ("electricity_usage",),
+    "rqgs": ("gas_usage",),
+    "zrzy": ("real_estate",),
+    "lyghg": ("customs_trade",),
+    "zscq": ("intellectual_property",),
+    "kjj": ("sci_tech_innovation",),
+    "fgw": ("administrative_permit", "administrative_penalty", "honor_policy_support"),
+    "zjfy": ("judicial_enforcement",),
+    "sthj": ("environmental_credit",),
+    "nync": ("agri_operator",),
+}
+"""Department id to what it holds, in the built-in catalogue."""
 
 
 def _toml(values: Mapping[str, str | int]) -> str:
     lines = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in values.items())
     return "\n".join(lines) + "\n"
+
+
+def writers_of(catalogue: Path | None) -> dict[str, tuple[str, ...]]:
+    """Department id to the categories it writes: of the built-in catalogue by holder, of another one holder for all."""
+    if catalogue is None:
+        known = {category.code for category in builtin_catalogue().categories}
+        return {name: tuple(code for code in codes if code in known) for name, codes in _WRITERS.items()}
+    return {"holder": tuple(category.code for category in load_catalogue(catalogue).categories)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +80,15 @@ class Deployment:
     def records(self) -> Path:
         return self.root / "records"
 
+    @property
+    def ingest_config(self) -> Path:
+        return self.root / "enclave" / "ingest.toml"
+
+    def department(self, department_id: str) -> Path:
+        return self.root / "departments" / department_id
+
     def anchor(self, name: str) -> Path:
-        """The PEM file of a root: platform, banks, registrar or enclave."""
+        """The PEM file of a root: platform, banks, registrar, enclave or departments."""
         return self.authorities / f"{name}.pem"
 
     def bank(self, bank_id: str) -> Path:
@@ -105,6 +141,21 @@ class Deployment:
             "catalogue": str(catalogue.resolve()) if catalogue else "builtin",
         }
         write_private(self.enclave_config, _toml(values | settings).encode())
+        self._write_ingest_config(catalogue)
+
+    def _write_ingest_config(self, catalogue: Path | None) -> None:
+        values: dict[str, str | int] = {
+            "enclave_id": ENCLAVE_ID,
+            "listen": "127.0.0.1:0",
+            "data_dir": "data",
+            "sealing_key": "sealing.key",
+            "tls_certificate": "tls.pem",
+            "tls_key": "tls.key",
+            "departments_ca": "../ca/departments.pem",
+            "catalogue": str(catalogue.resolve()) if catalogue else "builtin",
+        }
+        rights = (f"{name} = {json.dumps(categories)}\n" for name, categories in writers_of(catalogue).items())
+        write_private(self.ingest_config, f"{_toml(values)}\n[departments]\n{''.join(rights)}".encode())
 
     def _write_server_config(self, settings: dict[str, str | int], enclave_address: str | None) -> None:
         values: dict[str, str | int] = {
@@ -133,6 +184,13 @@ class Deployment:
             raise FileExistsError(f"{self.bank(name)} 已存在,不覆盖密钥 / exists; its key is not overwritten")
         Authority.load(self.authorities, "banks").issue(Identity(Role.BANK, name), self.bank(name), "bank")
         return self.bank(name)
+
+    def issue_department(self, department_id: str) -> Path:
+        """A key and certificate for a department; returns its folder. What it may write stands in `ingest.toml`."""
+        name = parse_department_id(department_id)
+        identity = Identity(Role.DEPARTMENT, name)
+        Authority.load(self.authorities, "departments").issue(identity, self.department(name), "department")
+        return self.department(name)
 
     def enrol(self, uscc: str, raw_request: bytes) -> bytes:
         """What a registrar does after checking who asks: a PEM certificate binding the requested key to a USCC."""

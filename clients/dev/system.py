@@ -1,4 +1,4 @@
-"""The whole system as real processes: the enclave and the server of a deployment, started, watched and stopped."""
+"""The whole system as real processes: enclave, ingestion and server of a deployment, started, watched and stopped."""
 
 import ctypes
 import json
@@ -120,6 +120,10 @@ class System:
         self.server = Process(
             "server", "server.app", ["serve", "--config", str(deployment.server_config)], logs / "server.log"
         )
+        self.ingest = Process(
+            "ingest", "enclave.ingest.app", ["serve", "--config", str(deployment.ingest_config)], logs / "ingest.log"
+        )
+        self.ingest_address = ""
         self.grpc_address = ""
         self.rest_url = ""
 
@@ -132,6 +136,16 @@ class System:
             [*arguments, "--records", str(records or self.deployment.records)],
             self._logs / "load.log",
         ).run()
+
+    def load_vault(self, as_of: date) -> str:
+        """Compute a new snapshot from the vault; returns the enclave's report."""
+        arguments = ["load", "--config", str(self.deployment.enclave_config), "--as-of", as_of.isoformat()]
+        return Process("enclave load", "enclave.app", arguments, self._logs / "load.log").run()
+
+    def start_ingest(self) -> str:
+        """Open the door for departments; returns its address."""
+        (self.ingest_address,) = self.ingest.start()
+        return self.ingest_address
 
     def cells(self, enterprise: str) -> dict[str, int]:
         """Cells of one enterprise by feature, from the data holder's own command."""
@@ -171,6 +185,7 @@ class System:
         self.grpc_address, self.rest_url = words["grpc"], words["rest"]
 
     def stop(self) -> None:
+        self.ingest.stop()
         self.server.stop()
         self.enclave.stop()
 

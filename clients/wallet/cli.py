@@ -1,5 +1,6 @@
 """企业钱包命令行 / The enterprise's wallet on the command line."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from rich.console import Console
 from xinyidai.authorization import Authorization
 from xinyidai.catalogue import CatalogueError
 from xinyidai.identifiers import IdentifierError, check_character_holds
+from xinyidai.lineage import LineageRecord
 from xinyidai.purposes import PURPOSES
 from xinyidai.signing import DocumentError
 
@@ -24,6 +26,11 @@ _STATES = {
     "paused": "暂停 / paused",
     "revoked": "已撤销 / revoked",
     "expired": "到期 / expired",
+}
+_NO_VALUE = {
+    "missing": "缺失 / missing",
+    "not_applicable": "不适用 / not applicable",
+    "not_traced": "记录过多,未在线追溯 / too many records to trace online",
 }
 Folder = Annotated[Path, typer.Option("--wallet", help="钱包目录 / folder of the wallet", envvar="XYD_WALLET")]
 Passphrase = Annotated[str, typer.Option(prompt="口令 / passphrase", hide_input=True, envvar="XYD_WALLET_PASSPHRASE")]
@@ -179,6 +186,64 @@ def _budget_note(wallet: Wallet, draft: Authorization) -> str:
     return (
         f"按预算,该银行12个月内还可得知 {left / 100:.2f} 比特,即至多 {times} 次这样的评估(xyd-wallet budget 可调整)。\n"
         f"By the budgets this bank may learn {left / 100:.2f} bits more in 12 months: at most {times} assessment(s) so."
+    )
+
+
+@app.command()
+def lineage(
+    feature: Annotated[str, typer.Argument(help="特征代码 / feature code")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+) -> None:
+    """一项特征由哪些记录得出 / which records made a feature."""
+    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
+        found = opened.lineage(feature)
+        title = opened.catalogue().feature(feature).title
+    value = found.value or _NO_VALUE.get(found.status, found.status)
+    console.print(f"{title.zh} / {title.en} ({found.as_of}): {value}", highlight=False)
+    table = folding_table(
+        "月份 / month",
+        "类别 / category",
+        "来源 / source",
+        "记录 / record",
+        "批次 / batch",
+        "收到 / received",
+        "作用 / effect",
+    )
+    for record in (*found.records, *found.left_out):
+        effect = f"未用 / left out: {record.rule}" if record.rule else "计入 / used"
+        shown = (record.category, record.source, record.record_id, record.batch or "-", record.received)
+        table.add_row(str(record.month or "-"), *shown, effect)
+    console.print(table)
+    rules = ", ".join(found.rules) or "-"
+    console.print(
+        f"计入 / used {found.contributing}  未用 / left out {found.excluded}  规则 / rules: {rules}", highlight=False
+    )
+    if not found.current:
+        console.print("快照后记录或异议有变化,以下次快照为准 / changed since the snapshot; the next one will follow")
+
+
+@app.command()
+def dispute(
+    feature: Annotated[str, typer.Argument(help="特征代码 / feature code")],
+    category: Annotated[str, typer.Argument(help="类别 / category")],
+    record: Annotated[str, typer.Argument(help="记录编号 / record id, as lineage shows it")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="撤回异议 / withdraw")] = False,
+) -> None:
+    """对一条记录提出异议 / say that a record is wrong; it is left out until its department has decided."""
+    named = LineageRecord(category, record, "", 0, "")
+    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
+        found = opened.lineage(feature)
+        if withdraw:
+            opened.withdraw_dispute(found, named)
+        else:
+            opened.dispute(found, named)
+    console.print(
+        "已撤回 / withdrawn" if withdraw else "已提交,下次快照起不用 / disputed; out from the next snapshot on"
     )
 
 

@@ -26,8 +26,11 @@ from xinyidai.authorization import (
     verify_authorization,
 )
 from xinyidai.catalogue import Catalogue, parse_catalogue
+from xinyidai.confidential import OpeningKey
+from xinyidai.disputes import RecordName
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
+from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage
 from xinyidai.notice import notice_hash, render_notice
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
@@ -301,11 +304,36 @@ class Wallet:
                 return uses, page["budgets"]
         raise WalletError("平台给出的使用记录有误 / the platform repeats uses, or never ends")
 
+    def lineage(self, feature: str) -> Lineage:
+        """Which records made one of this enterprise's features. Nobody between wallet and enclave can read the answer.
+        Raises `WalletError`, `DocumentError`."""
+        reader = OpeningKey.generate()
+        request = LineageRequest(self._stamp(), self.enterprise, feature, reader.public)
+        answer = self._platform.post("/v1/lineage", request=request.sign(self._key))
+        found = open_lineage(str(answer["answer"]), reader, self._enclaves)
+        asked = (self.enterprise, request.stamp.nonce, feature)
+        if (found.enterprise, found.request, found.feature) != asked:
+            raise WalletError("答复与所问不符 / the answer is not to what was asked")
+        return found
+
+    def dispute(self, lineage: Lineage, record: LineageRecord) -> None:
+        """Say that a record is wrong. It is left out from the enclave's next snapshot on, until its department has
+        decided. Which record it is can be read by the enclave alone."""
+        self._name_record(Action.DISPUTE, lineage, record)
+
+    def withdraw_dispute(self, lineage: Lineage, record: LineageRecord) -> None:
+        self._name_record(Action.WITHDRAW_DISPUTE, lineage, record)
+
     def close(self) -> None:
         self._platform.close()
 
     def _state(self, action: Action, digest: str) -> None:
         statement = Statement(self._stamp(), self.enterprise, action, authorization=digest)
+        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+
+    def _name_record(self, action: Action, lineage: Lineage, record: LineageRecord) -> None:
+        sealed = RecordName(record.category, record.record_id).seal(lineage.dispute_key)
+        statement = Statement(self._stamp(), self.enterprise, action, record=sealed)
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
     def _checked(self, entry: dict[str, Any]) -> Use:

@@ -13,7 +13,9 @@ from xinyidai.authorization import (
     verify_authorization,
 )
 from xinyidai.catalogue import UnknownCategory
+from xinyidai.confidential import OpeningKey
 from xinyidai.identity import verify_with_chain
+from xinyidai.lineage import LINEAGE_REQUEST_TYPE, LineageRequest, parse_lineage_request
 from xinyidai.notice import notice_hash
 from xinyidai.purposes import check_purpose
 from xinyidai.reasons import Reason
@@ -30,8 +32,10 @@ from xinyidai.statements import (
     parse_statement,
 )
 
+from enclave.authority.disputes import carry_out
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, pin_key, pinned_key, spend_nonce
+from enclave.environment import Environment
 from enclave.errors import Refused
 
 EXPIRED: Final = "expired"
@@ -137,20 +141,26 @@ def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
         raise Refused(Reason.NOTICE_MISMATCH, "the notice that was shown is not the notice of these terms")
 
 
-def submit_statement(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState | None:
-    """Carry out an enterprise's signed statement. When this returns, it holds for every later charge.
+def submit_statement(
+    connection: sqlite3.Connection, trust: Trust, environment: Environment, key: OpeningKey, raw: str, now: int
+) -> GrantState | None:
+    """Carry out an enterprise's signed statement. When this returns, it holds for every later charge; a dispute holds
+    from the next snapshot on. `key` opens the names of records.
 
-    Returns the authorization's new state, or None for a budget.
+    Returns the authorization's new state, or None for a budget and for a dispute.
     """
     enterprise = read_unverified(raw).text("sub")
-    key = pinned_key(connection, enterprise)
-    statement = parse_statement(key.verify(raw, STATEMENT_TYPE))
+    signer = pinned_key(connection, enterprise)
+    statement = parse_statement(signer.verify(raw, STATEMENT_TYPE))
     trust.check_stamp(statement.stamp, now)
     with transaction(connection, f"statement: {statement.action}"):
-        spend_nonce(connection, key.thumbprint, statement.stamp, now)
+        spend_nonce(connection, signer.thumbprint, statement.stamp, now)
         _note_order(connection, statement)
         if statement.action is Action.SET_BUDGET:
             _set_budget(connection, statement)
+            return None
+        if statement.record is not None:
+            carry_out(connection, trust, environment, key, statement, now)
             return None
         return _change_state(connection, statement, now)
 
@@ -218,6 +228,16 @@ def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: i
     with transaction(connection, "spend access token"):
         spend_nonce(connection, key.thumbprint, access.stamp, now)
     return access.enterprise
+
+
+def verify_lineage_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> LineageRequest:
+    """What an enterprise asks about one of its own features; the request is spent."""
+    key = pinned_key(connection, read_unverified(raw).text("sub"))
+    request = parse_lineage_request(key.verify(raw, LINEAGE_REQUEST_TYPE))
+    trust.check_stamp(request.stamp, now)
+    with transaction(connection, "spend lineage request"):
+        spend_nonce(connection, key.thumbprint, request.stamp, now)
+    return request
 
 
 def known_grant(connection: sqlite3.Connection, digest: str) -> tuple[Authorization, str]:

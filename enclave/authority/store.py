@@ -13,7 +13,7 @@ from enclave.environment import EnclaveEnvironmentError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE enterprise_key (
     enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL, registered_at INTEGER NOT NULL
@@ -60,6 +60,17 @@ CREATE TABLE answer (
     PRIMARY KEY (assessment_id, category)
 ) STRICT, WITHOUT ROWID;
 """
+_SECOND: Final = """
+CREATE TABLE sealed_secret (name TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE dispute (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, enterprise TEXT NOT NULL, sealed BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('open', 'upheld', 'dismissed', 'withdrawn')),
+    opened_at INTEGER NOT NULL, decided_at INTEGER
+) STRICT;
+CREATE INDEX dispute_by_enterprise ON dispute (enterprise);
+"""
+_STEPS: Final = (_SCHEMA, _SECOND)
+"""Step n brings schema n to n + 1; steps are added and never changed."""
 
 
 @contextmanager
@@ -106,13 +117,20 @@ def _open(path: Path) -> sqlite3.Connection:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "trusted_schema = OFF"):
         connection.execute(f"PRAGMA {pragma}")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        with transaction(connection, "create schema"):
-            for statement in _SCHEMA.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    elif version != SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         connection.close()
         raise EnclaveEnvironmentError(f"the database has schema {version}, this release knows {SCHEMA_VERSION}")
+    if version < SCHEMA_VERSION:
+        _upgrade(connection)
     return connection
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    with transaction(connection, "bring the schema up to date"):
+        # Read again under the lock: another process may have done it meanwhile.
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in _STEPS[version:]:
+            for statement in step.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -15,7 +15,7 @@ _SERIOUS: Final = ("serious_illegal", "major_tax", "wage_arrears")
 
 def build(tables: Tables, clock: Clock) -> ibis.Table:
     m36 = clock.of(_CATEGORY).m36
-    kept = usable(clock, tables.of(_CATEGORY))
+    kept = usable(clock, tables.of(_CATEGORY), _CATEGORY)
     kept = kept.filter(kept.in_date <= clock.as_of)
     listed = ~clock.ended(kept.out_date)
     until = ibis.least(kept.out_date.fill_null(FAR), clock.as_of + timedelta(days=1))

@@ -1,8 +1,7 @@
 """Penalties (双公示 CF), a table of hits: where attested, no usable row means no penalty.
 
-A penalty counts from its decision until it is repaired or its publicity ends. Where no end is stated, the longest
-period the rule knows applies, three years from the decision (NDRC Order 36 of 2025). A penalty without a stated
-severity is taken as general.
+A penalty counts from its decision until it is repaired or its publicity ends, at the latest when the longest period of
+its severity is over (the catalogue's rules). A penalty without a stated severity is weighed as general.
 """
 
 from typing import Final
@@ -17,8 +16,8 @@ _CATEGORY: Final = "administrative_penalty"
 
 def build(tables: Tables, clock: Clock) -> ibis.Table:
     span = clock.of(_CATEGORY)
-    kept = usable(clock, tables.of(_CATEGORY), "cf_gsjzq")
-    kept = kept.filter(kept.cf_jdrq <= clock.as_of, kept.cf_gsjzq.notnull() | (kept.cf_jdrq >= span.m36.first_day))
+    kept = usable(clock, tables.of(_CATEGORY), _CATEGORY)
+    kept = kept.filter(kept.cf_jdrq <= clock.as_of)
     in_m36 = span.m36.has_date(kept.cf_jdrq)
     weight = ibis.cases((kept.severity == "minor", 0), (kept.severity == "serious", 5), else_=1)
     sums = kept.group_by("uscc").agg(

@@ -22,6 +22,7 @@ def build(tables: Tables, clock: Clock) -> ibis.Table:
     months = by_month(stated, ym_number(stated.period_ym), value=total(value))
     trade = months.mutate(value=months.value / _WAN)
     counted = by_month(rows, ym_number(rows.period_ym), declarations=total(rows.declaration_cnt))
+    counted = counted.filter(counted.declarations.notnull())
     recent = counted.filter(counted.month.between(span.m12.first, span.m12.last))
     active = recent.group_by("uscc").agg(active=count_if(recent.declarations >= 1))
     graded = rows.filter(rows.grade.notnull(), (ym_number(rows.period_ym) <= clock.month).fill_null(True))

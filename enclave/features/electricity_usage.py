@@ -15,7 +15,7 @@ _FLOOR_KWH: Final = 100.0
 def build(tables: Tables, clock: Clock) -> ibis.Table:
     span = clock.of("electricity_usage")
     rows = tables.of("electricity_usage")
-    settled = rows.filter(ym_number(rows.period_ym) <= span.settled)
+    settled = rows.filter(span.settles_ym(rows.period_ym))
     months = by_month(settled, ym_number(settled.period_ym), kwh=total(settled.kwh))
     months = months.filter(months.kwh.notnull())
     recent = months.filter(months.month.between(span.m12.first, span.m12.last))

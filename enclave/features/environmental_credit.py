@@ -16,7 +16,7 @@ _COLOURS: Final = ("black", "red", "yellow", "blue", "green")
 def build(tables: Tables, clock: Clock) -> ibis.Table:
     m24, m36 = clock.of(_CATEGORY).m24, clock.of(_CATEGORY).m36
     rows = tables.of(_CATEGORY)
-    kept = usable(clock, rows)
+    kept = usable(clock, rows, _CATEGORY)
     newest = latest(kept.filter(kept.score12.notnull(), kept.eval_date <= clock.as_of), ("uscc",), "eval_date")
     score = newest.filter(clock.unended(newest.valid_to)).select("uscc", score=newest.score12.cast("float64"))
     deducted = (kept.event_type == "deduction") & (kept.deduct_points > 0)

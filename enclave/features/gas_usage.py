@@ -17,6 +17,7 @@ def build(tables: Tables, clock: Clock) -> ibis.Table:
     rows = tables.of("gas_usage")
     settled = rows.filter(date_number(rows.read_date) <= span.settled)
     months = by_month(settled, date_number(settled.read_date), volume=total(settled.volume))
+    months = months.filter(months.volume.notnull())
     sums = yearly_sums(months, "volume", span.m12, span.p12, 12)
     recent = months.filter(months.month.between(span.m12.first, span.m12.last))
     active = recent.group_by("uscc").agg(active=count_if(recent.volume > 0))

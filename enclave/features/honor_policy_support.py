@@ -32,5 +32,5 @@ def build(tables: Tables, clock: Clock) -> ibis.Table:
         hon_score_m36=tables.if_attested(_CATEGORY, firm.score, 0.0),
         hon_support_m36=tables.if_attested(_CATEGORY, firm.support, 0.0),
         hon_support_dependency=ibis.cases((recent == 0, 0.0), else_=100.0 * ratio(recent, firm.revenue)),
-        hon_support_dependency__na=(recent > 0).fill_null(False) & no_base(firm.revenue),
+        hon_support_dependency__na=(recent != 0).fill_null(False) & no_base(firm.revenue),
     )

@@ -7,15 +7,15 @@ from typing import Final
 import ibis
 
 from enclave.features.tables import Tables, count_hits, per_enterprise, total_if
-from enclave.features.windows import NEVER, Clock, capped
+from enclave.features.windows import NEVER, Clock, capped, usable
 
 _CATEGORY: Final = "judicial_enforcement"
 
 
 def build(tables: Tables, clock: Clock) -> ibis.Table:
     span = clock.of(_CATEGORY)
-    rows = tables.of(_CATEGORY)
-    kept = rows.filter(~rows.repaired.fill_null(False), rows.filing_date <= clock.as_of)
+    rows = usable(clock, tables.of(_CATEGORY), _CATEGORY)
+    kept = rows.filter(rows.filing_date <= clock.as_of)
     executed = (kept.role == "executed").fill_null(False)
     is_open = ~clock.ended(kept.closed_date)
     owing = is_open & kept.role.isin(("defendant", "executed"))

@@ -32,6 +32,6 @@ def build(tables: Tables, clock: Clock) -> ibis.Table:
         plg_equity_ratio=tables.if_attested(_CATEGORY, firm.pledged, 0.0),
         plg_secured_open=tables.if_attested(_CATEGORY, firm.secured, 0.0),
         plg_guarantee_to_equity=ibis.cases((guaranteed == 0, 0.0), else_=100.0 * ratio(guaranteed, firm.equity)),
-        plg_guarantee_to_equity__na=(guaranteed > 0).fill_null(False) & no_base(firm.equity),
+        plg_guarantee_to_equity__na=(guaranteed != 0).fill_null(False) & no_base(firm.equity),
         plg_new_m12=tables.if_attested(_CATEGORY, firm.registered, 0.0),
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 import ibis
 
-from enclave.features.tables import Tables, by_month, per_enterprise, ratio, total, unbroken, yearly_sums
+from enclave.features.tables import Tables, by_month, count_if, flag, per_enterprise, ratio, total_if, unbroken
 from enclave.features.windows import Clock, growth, ym_number
 
 _FLOOR_PERSONS: Final = 1.0
@@ -17,49 +17,31 @@ BASE_LOWER_LIMIT: Final = ((202401, 4879.0), (202501, 4952.0))
 holds for months before it. Recalled, not read in a published text: an operator checks it, and adds each new year."""
 
 
-def _monthly(tables: Tables, clock: Clock) -> ibis.Table:
+def insured_months(tables: Tables, clock: Clock) -> ibis.Table:
+    """(uscc, month, insured, base, payable, paid, short): one row a settled month, all accounts together.
+
+    The first four are of pension and NULL without it; `short` is 1 when any insurance was paid short, otherwise 0.
+    """
     rows = tables.of("social_insurance")
-    settled = rows.filter(ym_number(rows.period_ym) <= clock.of("social_insurance").settled)
-    return settled.mutate(month=ym_number(settled.period_ym))
-
-
-def pension_months(tables: Tables, clock: Clock) -> ibis.Table:
-    """(uscc, month, insured, base, payable, paid): pension by settled month, all accounts together."""
-    rows = _monthly(tables, clock)
-    pension = rows.filter(rows.insurance_type == "pension")
+    settled = rows.filter(clock.of("social_insurance").settles_ym(rows.period_ym))
+    pension = settled.insurance_type == "pension"
     return by_month(
-        pension,
-        pension.month,
-        insured=total(pension.insured_count),
-        base=total(pension.base_total),
-        payable=total(pension.payable),
-        paid=total(pension.paid),
+        settled,
+        ym_number(settled.period_ym),
+        pensions=count_if(pension),
+        insured=total_if(pension, settled.insured_count),
+        base=total_if(pension, settled.base_total),
+        payable=total_if(pension, settled.payable),
+        paid=total_if(pension, settled.paid),
+        short=flag(settled.paid.fill_null(0) < settled.payable),
     )
 
 
 def insured_average(tables: Tables, clock: Clock) -> ibis.Table:
     """(uscc, insured_avg): mean of the insured persons over the months of m12 that there are."""
-    months, m12 = pension_months(tables, clock), clock.of("social_insurance").m12
+    months, m12 = insured_months(tables, clock), clock.of("social_insurance").m12
     recent = months.filter(months.month.between(m12.first, m12.last))
     return recent.group_by("uscc").agg(insured_avg=recent.insured.mean())
-
-
-def _growth(months: ibis.Table, clock: Clock) -> ibis.Table:
-    span = clock.of("social_insurance")
-    counted = months.filter(months.insured.notnull())
-    sums = yearly_sums(counted, "insured", span.m12, span.p12, 12)
-    in_m12 = counted.filter(counted.month.between(span.m12.first, span.m12.last))
-    present = in_m12.group_by("uscc").agg(present=in_m12.count())
-    means = sums.left_join(present, "uscc").drop("uscc_right")
-    return means.select("uscc", insured_growth=growth(means.now / means.present, means.before / 12.0, _FLOOR_PERSONS))
-
-
-def _arrears(tables: Tables, clock: Clock) -> ibis.Table:
-    """(uscc, short_months): months of m24 in which any insurance was paid short; NULL without a row in m24."""
-    rows, m24 = _monthly(tables, clock), clock.of("social_insurance").m24
-    recent = rows.filter(rows.month.between(m24.first, m24.last))
-    short = ibis.cases((recent.paid.fill_null(0) < recent.payable, recent.month))
-    return recent.group_by("uscc").agg(short_months=short.nunique().cast("float64"))
 
 
 def _base_ratio(months: ibis.Table) -> ibis.Table:
@@ -74,25 +56,34 @@ def _base_ratio(months: ibis.Table) -> ibis.Table:
     return last.select("uscc", base_ratio=ratio(last.base, last.insured) / limit)
 
 
-def build(tables: Tables, clock: Clock) -> ibis.Table:
-    months = pension_months(tables, clock)
-    paid = months.filter(months.paid > 0, (months.paid >= months.payable).fill_null(True))
-    known = months.select("uscc").distinct().mutate(known=True)
-    run = unbroken(paid, clock.of("social_insurance").settled)
-    firm = per_enterprise(
-        tables,
-        known,
-        run,
-        insured_average(tables, clock),
-        _growth(months, clock),
-        _arrears(tables, clock),
-        _base_ratio(months),
+def _sums(months: ibis.Table, clock: Clock) -> ibis.Table:
+    """One row an enterprise: everything that needs one pass over its months."""
+    span = clock.of("social_insurance")
+    in_m12, in_p12, in_m24 = (months.month.between(w.first, w.last) for w in (span.m12, span.p12, span.m24))
+    counted = months.insured.notnull()
+    return months.group_by("uscc").agg(
+        pensions=months.pensions.sum(),
+        now=total_if(in_m12, months.insured),
+        present=count_if(in_m12 & counted),
+        before=total_if(in_p12, months.insured),
+        months_before=count_if(in_p12 & counted),
+        # NULL without a row in m24.
+        short_months=total_if(in_m24, months.short),
     )
+
+
+def build(tables: Tables, clock: Clock) -> ibis.Table:
+    months = insured_months(tables, clock)
+    paid = months.filter(months.paid > 0, (months.paid >= months.payable).fill_null(True))
+    run = unbroken(paid, clock.of("social_insurance").settled)
+    firm = per_enterprise(tables, _sums(months, clock), run, _base_ratio(months))
+    average = firm.now / ibis.cases((firm.present > 0, firm.present))
+    before = ibis.cases((firm.months_before >= 12, firm.before / 12.0))
     return firm.select(
         "uscc",
-        si_consecutive_months=ibis.cases((firm.known, firm.run.fill_null(0.0))),
-        si_insured_avg_m12=firm.insured_avg,
-        si_insured_growth_yoy=firm.insured_growth,
+        si_consecutive_months=ibis.cases((firm.pensions > 0, firm.run.fill_null(0.0))),
+        si_insured_avg_m12=average,
+        si_insured_growth_yoy=growth(average, before, _FLOOR_PERSONS),
         si_arrears_months_m24=firm.short_months,
         si_base_ratio=firm.base_ratio,
     )

@@ -104,7 +104,7 @@ def by_month(table: ibis.Table, month: ibis.Value, **sums: ibis.Value) -> ibis.T
 
 def unbroken(months: ibis.Table, last: int) -> ibis.Table:
     """(uscc, run): how many of the given months, one row each, follow one another back from `last`."""
-    seen = months.filter(months.month <= last).select("uscc", "month").distinct()
+    seen = months.filter(months.month <= last).select("uscc", "month")
     place = ibis.row_number().over(group_by=seen.uscc, order_by=seen.month.desc())
     ranked = seen.mutate(place=place)
     return ranked.group_by("uscc").agg(run=count_if(ranked.month == last - ranked.place))

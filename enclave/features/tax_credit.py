@@ -13,17 +13,18 @@ import ibis
 from enclave.features.tables import Tables, count_if, latest, levels, per_enterprise, ratio, total_if
 from enclave.features.windows import NEVER, Clock, usable, ym_number
 
+_CATEGORY: Final = "tax_credit"
 _GRADES: Final = ("D", "C", "M", "B", "A")
 _UNRATED_LEVEL: Final = 2.0
 _PUBLISHED_MONTH: Final = 4
 
 
 def _grades(tables: Tables, clock: Clock, last_year: int) -> ibis.Table:
-    rows = tables.of("tax_credit")
+    rows = tables.of(_CATEGORY)
     graded = rows.filter(rows.grade.notnull(), rows.eval_year <= last_year, clock.begun(rows.valid_from))
     standing = graded.mutate(level=levels(graded.grade, _GRADES))
     yearly = latest(standing, ("uscc", "eval_year"), "valid_from")
-    return ibis.union(yearly.filter(yearly.grade != "D"), usable(clock, yearly.filter(yearly.grade == "D")))
+    return ibis.union(yearly.filter(yearly.grade != "D"), usable(clock, yearly.filter(yearly.grade == "D"), _CATEGORY))
 
 
 def _grade_features(tables: Tables, clock: Clock) -> ibis.Table:
@@ -41,9 +42,11 @@ def _grade_features(tables: Tables, clock: Clock) -> ibis.Table:
 
 def _arrears(tables: Tables, clock: Clock) -> ibis.Table:
     """(uscc, balance, since_arrears): the last stated month's balance, and months since there was one (0 if now)."""
-    rows = tables.of("tax_credit")
-    stated = rows.filter(rows.arrears_balance.notnull()).mutate(month=ym_number(rows.data_month))
-    owed = usable(clock, stated)
+    rows = tables.of(_CATEGORY)
+    # A balance of an unknown month is of no day.
+    stated = rows.filter(rows.arrears_balance.notnull(), rows.data_month.notnull())
+    stated = stated.mutate(month=ym_number(stated.data_month))
+    owed = usable(clock, stated, _CATEGORY)
     last = stated.group_by("uscc").agg(last_month=stated.month.max())
     monthly = owed.group_by("uscc", "month").agg(balance=owed.arrears_balance.sum().cast("float64"))
     joined = last.left_join(monthly, "uscc").drop("uscc_right")
@@ -55,16 +58,19 @@ def _arrears(tables: Tables, clock: Clock) -> ibis.Table:
 
 
 def _abnormal(tables: Tables, clock: Clock) -> ibis.Table:
-    """(uscc, since_abnormal): months since an abnormal state ended, 0 in it, NULL without one."""
-    rows = usable(clock, tables.of("tax_credit"))
+    """(uscc, since_abnormal): months since an abnormal state ended, 0 in it, NULL without one. A state is told of month
+    after month, with the day it began; what the last month says of it holds, so that its end ends what earlier months
+    said."""
+    rows = tables.of(_CATEGORY)
     state = rows.filter(rows.abnormal_taxpayer.fill_null(False) | rows.abnormal_end_date.notnull())
-    state = state.filter(clock.begun(state.abnormal_date))
-    since = ibis.ifelse(clock.ended(state.abnormal_end_date), clock.months_since(state.abnormal_end_date), 0.0)
-    return state.group_by("uscc").agg(since_abnormal=since.min())
+    told = latest(state.filter(clock.begun(state.abnormal_date)), ("uscc", "abnormal_date"), "data_month")
+    told = usable(clock, told, _CATEGORY)
+    since = ibis.ifelse(clock.ended(told.abnormal_end_date), clock.months_since(told.abnormal_end_date), 0.0)
+    return told.group_by("uscc").agg(since_abnormal=since.min())
 
 
 def build(tables: Tables, clock: Clock) -> ibis.Table:
-    known = tables.of("tax_credit").select("uscc").distinct().mutate(known=True)
+    known = tables.of(_CATEGORY).select("uscc").distinct().mutate(known=True)
     parts = (_grade_features(tables, clock), _arrears(tables, clock), _abnormal(tables, clock))
     firm = per_enterprise(tables, known, *parts)
     is_known = firm.known.fill_null(False)

@@ -1,8 +1,9 @@
 """Records to feature values: every category's expressions, executed one category at a time."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 import ibis
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from xinyidai.catalogue import Catalogue
 
 from enclave.features.coding import ValueStatus
-from enclave.features.registry import plan
+from enclave.features.registry import CategoryPlan, plan
 from enclave.features.tables import Tables
 from enclave.features.windows import Clock
-from enclave.records.reader import CategoryCount, embedded_backend, read_records
+from enclave.records.disputed import Disputed
+from enclave.records.engine import Engine, engine_of
+from enclave.records.reader import CategoryCount, Source, embedded_backend, read_records, reading
 
 _DECIMALS: Final = 9
 """Values are rounded here. Fields have at most six decimals, so what is beyond is noise of the arithmetic, which would
@@ -38,7 +41,12 @@ class FeatureValues:
 
 
 def feature_values(
-    records: Path, catalogue: Catalogue, as_of: date, *, backend: ibis.BaseBackend | None = None
+    records: Source,
+    catalogue: Catalogue,
+    as_of: date,
+    *,
+    backend: ibis.BaseBackend | None = None,
+    disputed: Sequence[Disputed] = (),
 ) -> FeatureValues:
     """The value of every feature of every enterprise with a usable row, as known at the end of `as_of`.
 
@@ -47,27 +55,67 @@ def feature_values(
     Ibis backend than the embedded DuckDB.
     """
     plans = plan(catalogue)
+    with opened_tables(records, catalogue, as_of, backend, disputed) as opened:
+        values = np.full((opened.enterprises.size, len(catalogue.features)), np.nan)
+        status = np.full(values.shape, ValueStatus.MISSING, np.uint8)
+        for category in plans:
+            compute_category(category, opened, opened.tables, opened.enterprises, values, status)
+    return FeatureValues(as_of, opened.enterprises, values, status, opened.tables.records.counts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedTables:
+    """Records that were read and checked, and the engine that holds them."""
+
+    engine: Engine
+    clock: Clock
+    tables: Tables
+    enterprises: NDArray[np.bytes_]
+    """Sorted and distinct."""
+
+
+@contextmanager
+def opened_tables(
+    records: Source,
+    catalogue: Catalogue,
+    as_of: date,
+    backend: ibis.BaseBackend | None,
+    disputed: Sequence[Disputed],
+) -> Iterator[OpenedTables]:
+    """Read records; the embedded engine, if it is used, is closed at the end. Raises like `feature_values`."""
     clock = Clock.at(as_of, catalogue)
     own = embedded_backend(records) if backend is None else backend
     try:
-        found = read_records(records, catalogue, as_of, own)
-        tables = Tables(catalogue, found)
-        enterprises = np.sort(_codes(found.enterprises.to_pyarrow()))
-        shape = (enterprises.size, len(catalogue.features))
-        values = np.full(shape, np.nan)
-        status = np.full(shape, ValueStatus.MISSING, np.uint8)
-        places = {feature.code: at for at, feature in enumerate(catalogue.features)}
-        for category in plans:
-            if tables.held(category.category.code):
-                for expression in category.tables(tables, clock):
-                    _place(expression.to_pyarrow(), enterprises, places, values, status)
+        engine = engine_of(own)
+        found = read_records(records, catalogue, as_of, own, disputed)
+        enterprises = np.sort(codes_of(engine.fetch(found.enterprises)))
+        yield OpenedTables(engine, clock, Tables(catalogue, found), enterprises)
     finally:
         if backend is None:
             own.disconnect()
-    return FeatureValues(as_of, enterprises, values, status, found.counts)
 
 
-def _codes(table: pa.Table) -> NDArray[np.bytes_]:
+def compute_category(
+    category: CategoryPlan,
+    opened: OpenedTables,
+    tables: Tables,
+    enterprises: NDArray[np.bytes_],
+    values: NDArray[np.float64],
+    status: NDArray[np.uint8],
+) -> None:
+    """Fill in one category's columns for `enterprises`, which must be those of `tables`. Without records of the
+    category they stay as they are."""
+    if not tables.held(category.category.code):
+        return
+    places = {feature.code: at for at, feature in enumerate(tables.catalogue.features)}
+    for expression in category.tables(tables, opened.clock):
+        with reading(category.category.code):
+            computed = opened.engine.fetch(expression)
+        _place(computed, enterprises, places, values, status)
+
+
+def codes_of(table: pa.Table) -> NDArray[np.bytes_]:
+    """Its column `uscc`, dtype S18."""
     codes: NDArray[np.bytes_] = table["uscc"].to_numpy().astype("S18")
     return codes
 
@@ -80,7 +128,7 @@ def _place(
     status: NDArray[np.uint8],
 ) -> None:
     """Write one executed table into the arrays. A feature the catalogue leaves out of a module's is passed over."""
-    rows = np.searchsorted(enterprises, _codes(table))
+    rows = np.searchsorted(enterprises, codes_of(table))
     for name in table.column_names:
         if name not in places:
             continue

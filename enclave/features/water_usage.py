@@ -20,6 +20,7 @@ def build(tables: Tables, clock: Clock) -> ibis.Table:
     own = rows.filter(rows.use_nature.fill_null("") != "resident", rows.read_date <= clock.as_of)
     settled = own.filter(date_number(own.read_date) <= span.settled)
     months = by_month(settled, date_number(settled.read_date), volume=total(settled.volume))
+    months = months.filter(months.volume.notnull())
     sums = yearly_sums(months, "volume", span.m12, span.p12, _READINGS_A_YEAR)
     accounts = latest(own.filter(own.arrears_amount.notnull()), ("uscc", "account_no"), "read_date")
     arrears = accounts.group_by("uscc").agg(arrears=total(accounts.arrears_amount))

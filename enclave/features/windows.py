@@ -13,6 +13,8 @@ from typing import Final
 import ibis
 from xinyidai.catalogue import Catalogue
 
+from enclave.records.law import Law
+
 FAR: Final = date(2099, 1, 1)
 """Dates from here on, and absent ones, mean that a right or a permit has no end."""
 NEVER: Final = 120.0
@@ -21,6 +23,11 @@ NEVER: Final = 120.0
 
 def month_number(day: date) -> int:
     return day.year * 12 + day.month - 1
+
+
+def number_ym(number: int) -> int:
+    """yyyymm of a month number."""
+    return number // 12 * 100 + number % 12 + 1
 
 
 def ym_number(ym: ibis.Value) -> ibis.Value:
@@ -54,8 +61,9 @@ class Window:
         return date(year, month, monthrange(year, month)[1])
 
     def has_ym(self, ym: ibis.Value) -> ibis.Value:
-        """Whether a yyyymm column lies in the window."""
-        return ym_number(ym).between(self.first, self.last)
+        """Whether a yyyymm column lies in the window. Such numbers rise as months do, so they are compared as they
+        are, which lets an engine skip what a file's statistics rule out."""
+        return ym.between(number_ym(self.first), number_ym(self.last))
 
     def has_date(self, day: ibis.Value) -> ibis.Value:
         """Whether a date column lies in the window."""
@@ -73,6 +81,10 @@ class Windows:
         """The `months` months that end `skip` months before the last settled one, that one included when 0."""
         last = self.settled - skip
         return Window(last - months + 1, last)
+
+    def settles_ym(self, ym: ibis.Value) -> ibis.Value:
+        """Whether the month of a yyyymm column is settled."""
+        return ym <= number_ym(self.settled)
 
     @property
     def m12(self) -> Window:
@@ -98,13 +110,15 @@ class Clock:
     as_of: date
     lags: Mapping[str, int]
     """Category code to its declared lag in months."""
+    law: Law
 
     @classmethod
     def at(cls, as_of: date, catalogue: Catalogue) -> "Clock":
         """Raises `ValueError` unless `as_of` is the last day of a month."""
         if as_of.day != monthrange(as_of.year, as_of.month)[1]:
             raise ValueError("as_of must be the last day of a month, because every window is of whole months")
-        return cls(as_of, {category.code: category.lag_months for category in catalogue.categories})
+        lags = {category.code: category.lag_months for category in catalogue.categories}
+        return cls(as_of, lags, Law.at(as_of, catalogue))
 
     def of(self, category: str) -> Windows:
         """The category's windows: a month is settled once `lag_months` further months have passed."""
@@ -157,7 +171,7 @@ def growth(now: ibis.Value, before: ibis.Value, floor: float) -> ibis.Value:
     return 100.0 * (now - before) / ibis.greatest(before, floor)
 
 
-def usable(clock: Clock, table: ibis.Table, publicity_end: str = "publicity_end") -> ibis.Table:
-    """A negative record counts only if it was not repaired and its publicity has not ended by `as_of` (NDRC Order 36
-    of 2025: after either it is neither shared nor used)."""
-    return table.filter(~table.repaired.fill_null(False), ~clock.ended(table[publicity_end]))
+def usable(clock: Clock, table: ibis.Table, category: str) -> ibis.Table:
+    """The rows of a category whose content no rule in force shuts out: what was repaired and what is past its publicity
+    is neither shared nor used. Which fields say so stands in the catalogue."""
+    return table.filter(clock.law.lawful(table, category))

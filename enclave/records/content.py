@@ -5,6 +5,7 @@ from typing import Final
 import ibis
 from xinyidai.catalogue import Field
 
+from enclave.records.engine import Engine
 from enclave.records.errors import RecordsError
 
 _LARGEST: Final = 1e12
@@ -31,13 +32,13 @@ def _faults(table: ibis.Table, field: Field) -> tuple[ibis.Value, str] | None:
     return None
 
 
-def check_content(file: str, table: ibis.Table, fields: tuple[Field, ...]) -> int:
+def check_content(file: str, table: ibis.Table, fields: tuple[Field, ...], engine: Engine) -> int:
     """Number of rows. Raises `RecordsError` naming the first faulty column, never a value."""
     faults = {field.name: found for field in fields if (found := _faults(table, field)) is not None}
     counted = table.agg(
         rows=table.count(), **{f"bad_{name}": condition.cast("int64").sum() for name, (condition, _) in faults.items()}
     )
-    (row,) = counted.to_pyarrow().to_pylist()
+    (row,) = engine.fetch(counted).to_pylist()
     for name, (_, message) in faults.items():
         if row[f"bad_{name}"]:
             raise RecordsError(file, message, column=name)

@@ -26,6 +26,7 @@ from xinyidai.v1 import (
 from enclave.authority.grants import GrantState
 from enclave.authority.ledger import Stored
 from enclave.errors import Refused
+from enclave.quality.board import LEAST_ENTERPRISES
 from enclave.service import EnclaveService
 
 _IN_FLIGHT: Final = 4
@@ -161,6 +162,30 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
                 for token, state, made in usage.granted
             ],
             next_page_token="" if usage.following is None else str(usage.following),
+        )
+
+    @_translated
+    async def GetLineage(self, request: Any, context: Any) -> enclave_pb2.GetLineageResponse:
+        return enclave_pb2.GetLineageResponse(answer=await self._service.lineage(request.request))
+
+    @_translated
+    async def GetQuality(self, request: Any, context: Any) -> enclave_pb2.GetQualityResponse:
+        matrix, board = self._service.quality()
+        return enclave_pb2.GetQualityResponse(
+            snapshot_id=matrix.snapshot_id,
+            as_of=matrix.as_of,
+            least_enterprises=LEAST_ENTERPRISES,
+            cells=[
+                enclave_pb2.QualityCell(
+                    category=cell.category,
+                    source=cell.source,
+                    month=cell.month,
+                    rows=cell.rows,
+                    enterprises=cell.enterprises,
+                    **cell.shares,
+                )
+                for cell in (board.cells if board else ())
+            ],
         )
 
     @_translated

@@ -1,16 +1,20 @@
-"""Identifiers as types: the unified social credit code (USCC) and the ids of banks and enclaves."""
+"""Identifiers as types: the unified social credit code (USCC) and the ids of banks, enclaves and departments."""
 
 import re
 from typing import Final, NewType
 
 BankId = NewType("BankId", str)
 EnclaveId = NewType("EnclaveId", str)
+DepartmentId = NewType("DepartmentId", str)
+BatchId = NewType("BatchId", str)
+"""Chosen by the department, unique among its own batches."""
 Uscc = NewType("Uscc", str)
 """18 characters; well formed. Whether its check character holds is said by `check_character_holds`."""
 
 _ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _WEIGHTS: Final = tuple(pow(3, i, 31) for i in range(17))
 _USCC: Final = re.compile(rf"[{_ALPHABET}]{{18}}")
+_BATCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 
 
@@ -44,6 +48,18 @@ def parse_bank_id(raw: str) -> BankId:
 def parse_enclave_id(raw: str) -> EnclaveId:
     """1 to 63 characters of a-z, 0-9, dot and hyphen. Raises `IdentifierError`."""
     return EnclaveId(_parse_name(raw, "enclave"))
+
+
+def parse_department_id(raw: str) -> DepartmentId:
+    """1 to 63 characters of a-z, 0-9, dot and hyphen. Raises `IdentifierError`."""
+    return DepartmentId(_parse_name(raw, "department"))
+
+
+def parse_batch_id(raw: str) -> BatchId:
+    """8 to 64 characters of a-z, A-Z, 0-9, dot, underscore and hyphen. Raises `IdentifierError`."""
+    if not _BATCH.fullmatch(raw):
+        raise IdentifierError("a batch id is 8 to 64 characters of letters, digits, dot, underscore and hyphen")
+    return BatchId(raw)
 
 
 def _parse_name(raw: str, kind: str) -> str:

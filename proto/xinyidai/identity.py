@@ -46,6 +46,7 @@ class Role(StrEnum):
     ENTERPRISE = "enterprise"
     ENCLAVE = "enclave"
     SERVER = "server"
+    DEPARTMENT = "department"
 
 
 class CertificateInvalid(DocumentError):

@@ -120,7 +120,7 @@ class VerifyingKey:
             document = jws.deserialize_compact(raw, self._jose, registry=self._registry)
         except (JoseError, ValueError) as error:
             raise SignatureInvalid() from error
-        return Claims(_strict_json(document.payload))
+        return Claims(strict_json(document.payload))
 
 
 class SigningKey:
@@ -197,7 +197,7 @@ def read_header(raw: str) -> dict[str, Any]:
     """The protected header of an untrusted compact JWS. Raises `DocumentMalformed`."""
     if len(raw) > MAX_DOCUMENT_BYTES or not raw.isascii() or raw.count(".") != 2:
         raise DocumentMalformed("not a compact JWS of acceptable size")
-    return _strict_json(_decode_part(raw, 0))
+    return strict_json(_decode_part(raw, 0))
 
 
 def read_unverified(raw: str) -> "Claims":
@@ -206,7 +206,7 @@ def read_unverified(raw: str) -> "Claims":
     Raises `DocumentMalformed`.
     """
     read_header(raw)
-    return Claims(_strict_json(_decode_part(raw, 1)))
+    return Claims(strict_json(_decode_part(raw, 1)))
 
 
 def _decode_part(raw: str, index: int) -> bytes:
@@ -217,7 +217,9 @@ def _decode_part(raw: str, index: int) -> bytes:
         raise DocumentMalformed("not a compact JWS") from error
 
 
-def _strict_json(raw: bytes) -> dict[str, Any]:
+def strict_json(raw: bytes) -> dict[str, Any]:
+    """A JSON object in UTF-8: no member twice, no NaN, not too deep. Raises `DocumentMalformed`."""
+
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
         if len(found) != len(items):

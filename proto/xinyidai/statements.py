@@ -13,6 +13,7 @@ KEY_REGISTRATION_TYPE: Final = "key-registration+jwt"
 STATEMENT_TYPE: Final = "statement+jwt"
 ACCESS_TYPE: Final = "access+jwt"
 MAX_BUDGET_CENTIBITS: Final = 100_000
+MAX_SEALED_CHARACTERS: Final = 8_192
 
 
 class Action(StrEnum):
@@ -20,6 +21,12 @@ class Action(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     SET_BUDGET = "set_budget"
+    DISPUTE = "dispute"
+    """The enterprise says that a record about it is wrong."""
+    WITHDRAW_DISPUTE = "withdraw_dispute"
+
+
+_ABOUT_RECORDS: Final = (Action.DISPUTE, Action.WITHDRAW_DISPUTE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +40,32 @@ class Statement:
     """set_budget: the bank whose budget is set; None: the budget over all banks."""
     centibits: int | None = None
     """set_budget: the new budget, 0..100000 hundredths of a bit."""
+    record: str | None = None
+    """dispute, withdraw_dispute: a `RecordName`, encrypted to the enclave, so that no relay learns which record."""
 
     def sign(self, key: SigningKey) -> str:
         members: dict[str, Any] = {**self.stamp.claims(), "sub": self.enterprise, "action": str(self.action)}
-        optional = {"authorization": self.authorization, "client_id": self.bank, "centibits": self.centibits}
+        optional = {
+            "authorization": self.authorization,
+            "client_id": self.bank,
+            "centibits": self.centibits,
+            "record": self.record,
+        }
         members.update({name: value for name, value in optional.items() if value is not None})
         return key.sign(members, STATEMENT_TYPE)
 
 
 def parse_statement(claims: Claims) -> Statement:
     """Raises `DocumentMalformed`."""
-    claims.only(*Stamp.MEMBERS, "sub", "action", "authorization", "client_id", "centibits")
+    claims.only(*Stamp.MEMBERS, "sub", "action", "authorization", "client_id", "centibits", "record")
     try:
         action = Action(claims.text("action"))
     except ValueError as error:
-        raise DocumentMalformed("action is revoke, pause, resume or set_budget") from error
-    setting = action is Action.SET_BUDGET
-    if setting == ("authorization" in claims.members) or setting != ("centibits" in claims.members):
-        raise DocumentMalformed("name an authorization to change its state, or centibits to set a budget")
+        raise DocumentMalformed("action is one of: " + ", ".join(Action)) from error
+    setting, recording = action is Action.SET_BUDGET, action in _ABOUT_RECORDS
+    named = ("authorization" in claims.members, "centibits" in claims.members, "record" in claims.members)
+    if named != (not setting and not recording, setting, recording):
+        raise DocumentMalformed("name an authorization to change its state, centibits to set a budget, or a record")
     if "client_id" in claims.members and not setting:
         raise DocumentMalformed("client_id belongs to set_budget")
     return Statement(
@@ -60,6 +75,7 @@ def parse_statement(claims: Claims) -> Statement:
         authorization=None if setting else claims.digest("authorization"),
         bank=_bank(claims) if "client_id" in claims.members else None,
         centibits=claims.integer("centibits", 0, MAX_BUDGET_CENTIBITS) if setting else None,
+        record=claims.optional_text("record", most=MAX_SEALED_CHARACTERS),
     )
 
 

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     SUBMIT_AUTHORIZATION = "submit_authorization"
     SUBMIT_STATEMENT = "submit_statement"
     READ_USAGE = "read_usage"
+    READ_LINEAGE = "read_lineage"
     ASSESS = "assess"
 
 

@@ -5,8 +5,9 @@ from typing import Final
 
 from xinyidai.authorization import read_unverified_authorization
 from xinyidai.identifiers import Uscc
+from xinyidai.lineage import parse_lineage_request
 from xinyidai.signing import read_unverified
-from xinyidai.statements import Action, parse_access, parse_key_registration, parse_statement
+from xinyidai.statements import parse_access, parse_key_registration, parse_statement
 from xinyidai.v1 import authorization_pb2, enclave_pb2
 
 from server.audit.models import Kind
@@ -80,7 +81,7 @@ class EnterpriseRelay:
         return AuthorizationAccepted(answer.digest, state)
 
     async def submit_statement(self, raw: str) -> State | None:
-        """The state of the authorization the statement names; None for a budget."""
+        """The state of the authorization the statement names; None for a budget and for a dispute."""
         untrusted = parse_statement(read_unverified(raw))
         enclave = self._enclaves.choose(untrusted.stamp.audience)
         event = Event(
@@ -93,10 +94,10 @@ class EnterpriseRelay:
         )
         request = enclave_pb2.SubmitStatementRequest(statement=raw)
         answer = await self._journal.relay(enclave, enclave.stub.SubmitStatement, request, event)
-        if untrusted.action is Action.SET_BUDGET:
+        if untrusted.authorization is None:
             await self._journal.passed(event)
             return None
-        digest, state = untrusted.authorization or "", state_of(answer.state)
+        digest, state = untrusted.authorization, state_of(answer.state)
         await self._journal.passed(event, lambda session, _: note_state(session, digest, untrusted.enterprise, state))
         return state
 
@@ -109,3 +110,13 @@ class EnterpriseRelay:
         answer: enclave_pb2.GetUsageResponse = await self._journal.relay(enclave, enclave.stub.GetUsage, request, event)
         await self._journal.passed(event)
         return answer
+
+    async def lineage(self, raw: str) -> str:
+        """The enclave's answer, which only who asked can read. The request is spent."""
+        untrusted = parse_lineage_request(read_unverified(raw))
+        enclave = self._enclaves.choose(untrusted.stamp.audience)
+        event = Event(Kind.READ_LINEAGE, OK, enclave.id, enterprise=untrusted.enterprise)
+        request = enclave_pb2.GetLineageRequest(request=raw)
+        answer = await self._journal.relay(enclave, enclave.stub.GetLineage, request, event)
+        await self._journal.passed(event)
+        return str(answer.answer)

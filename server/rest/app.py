@@ -11,6 +11,8 @@ from xinyidai.reasons import Reason
 from server.admission import Admission
 from server.db import Database
 from server.enclaves import Enclaves
+from server.pages.quality import page_routes
+from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay
 from server.rest.edge import Edge
 from server.rest.problems import problem
@@ -35,7 +37,9 @@ def build_rest(database: Database, enclaves: Enclaves, relay: EnterpriseRelay, a
         redoc_url=None,
     )
     app.include_router(enterprise_routes(relay))
-    app.include_router(public_routes(database, enclaves))
+    quality = QualityService(enclaves)
+    app.include_router(public_routes(database, enclaves, quality))
+    app.include_router(page_routes(quality))
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)

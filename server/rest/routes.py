@@ -13,6 +13,7 @@ from server.banks.service import list_banks
 from server.db import Database, check_schema
 from server.enclaves import Enclaves
 from server.errors import EnclaveUnavailable, Refused
+from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay, state_of
 from server.rest import schemas
 from server.rest.problems import HTTP_STATUS, MEDIA_TYPE, Problem
@@ -90,10 +91,18 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
         answer = await relay.usage(_access_token(credentials), 1, "")
         return schemas.AuthorizationList(authorizations=_entries(answer))
 
-    @router.post("/statements", summary="撤销、暂停、恢复、设定预算 / Revoke, pause, resume, set a budget")
+    @router.post(
+        "/statements", summary="撤销、暂停、恢复、设定预算、异议 / Revoke, pause, resume, set a budget, dispute"
+    )
     async def submit_statement(body: schemas.NewStatement) -> schemas.CarriedOut:
         state = await relay.submit_statement(body.statement)
         return schemas.CarriedOut(state=state.value if state else None)
+
+    @router.post(
+        "/lineage", summary="本企业一项特征由哪些记录得出 / Which records made one of the enterprise's features"
+    )
+    async def lineage(body: schemas.NewLineageRequest) -> schemas.SealedLineage:
+        return schemas.SealedLineage(answer=await relay.lineage(body.request))
 
     @router.get("/usage", summary="谁用过本企业的数据 / Who used the enterprise's data")
     async def usage(
@@ -106,7 +115,7 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
     return router
 
 
-def public_routes(database: Database, enclaves: Enclaves) -> APIRouter:
+def public_routes(database: Database, enclaves: Enclaves, quality: QualityService) -> APIRouter:
     """What anybody may read."""
     router = APIRouter(prefix="/v1", tags=["公开 / public"], responses=PROBLEMS)
 
@@ -130,6 +139,26 @@ def public_routes(database: Database, enclaves: Enclaves) -> APIRouter:
                 )
                 for bank in await database.read(list_banks)
             )
+        )
+
+    @router.get("/quality", summary="数据质量 / How good the records are")
+    async def quality_board() -> schemas.QualityBoard:
+        board = await quality.board()
+        return schemas.QualityBoard(
+            snapshot=board.snapshot,
+            as_of=board.as_of,
+            least_enterprises=board.least_enterprises,
+            cells=tuple(
+                schemas.QualityCell(
+                    category=cell.category,
+                    source=cell.source,
+                    month=cell.month,
+                    rows=cell.rows,
+                    enterprises=cell.enterprises,
+                    shares=dict(cell.shares),
+                )
+                for cell in board.cells
+            ),
         )
 
     @router.get("/enclaves", summary="数据域名录 / The directory of enclaves")

@@ -59,7 +59,9 @@ class NewStatement(Strict):
 
 
 class CarriedOut(Strict):
-    state: StateName | None = Field(description="Of the authorization the statement names; null for a budget.")
+    state: StateName | None = Field(
+        description="Of the authorization the statement names; null for a budget and for a dispute."
+    )
 
 
 class AuthorizationEntry(Strict):
@@ -129,3 +131,27 @@ class EnclaveDirectory(Strict):
 
 class Health(Strict):
     status: Literal["ok"] = "ok"
+
+
+class NewLineageRequest(Strict):
+    request: Annotated[str, _jws("lineage-request+jwt")]
+
+
+class SealedLineage(Strict):
+    answer: str = Field(description="Compact JWE to the key in the request; always of the same length.")
+
+
+class QualityCell(Strict):
+    category: Annotated[str, _text("Category code.", "tax_payment")]
+    source: Annotated[str, _text("Department; empty for all together.", "SWJ")]
+    month: Annotated[int, _number("yyyymm; 0 for all months of the board together.", 202610)]
+    rows: Annotated[int, _number("Records, rounded to a multiple of the least cohort.", 1250)]
+    enterprises: Annotated[int, _number("Enterprises, rounded likewise.", 480)]
+    shares: dict[str, float] = Field(description="Measure to 0..1; absent where it does not apply.")
+
+
+class QualityBoard(Strict):
+    snapshot: str
+    as_of: Annotated[str, _text("Month end, ISO 8601.", "2026-10-31")]
+    least_enterprises: Annotated[int, _number("No cell is over fewer.", 5)]
+    cells: tuple[QualityCell, ...]

@@ -235,8 +235,8 @@ def test_only_the_enterprise_itself_changes_its_authorizations(desk: Desk) -> No
 
 def test_a_statement_works_once(desk: Desk) -> None:
     raw = ENTERPRISE.statement(Action.PAUSE, desk.now, desk.grant(ENTERPRISE, BANK))
-    grants.submit_statement(desk.connection, desk.trust, raw, desk.now)
-    again = refused(grants.submit_statement, desk.connection, desk.trust, raw, desk.now)
+    desk.carry_out(raw)
+    again = refused(desk.carry_out, raw)
     assert again is Reason.NONCE_SPENT
 
 

@@ -55,7 +55,7 @@ def test_a_statement_held_back_does_not_undo_a_later_one(desk: Desk) -> None:
     desk.state(ENTERPRISE, Action.SET_BUDGET, None, bank="bank-a", centibits=0)
     desk.now += 30
     for raw in (resume, generous):
-        late = refused(grants.submit_statement, desk.connection, desk.trust, raw, desk.now)
+        late = refused(desk.carry_out, raw)
         assert late is Reason.STATEMENT_SUPERSEDED
 
 
@@ -64,18 +64,18 @@ def test_a_revocation_stands_whenever_it_arrives(desk: Desk) -> None:
     revocation = ENTERPRISE.statement(Action.REVOKE, desk.now, digest)
     desk.now += 60
     desk.state(ENTERPRISE, Action.RESUME, digest)
-    held = grants.submit_statement(desk.connection, desk.trust, revocation, desk.now)
+    held = desk.carry_out(revocation)
     assert held == grants.GrantState(digest, "revoked")
 
 
 def test_a_clock_set_back_revives_no_document(desk: Desk) -> None:
     digest = desk.grant(ENTERPRISE, BANK)
     resume = ENTERPRISE.statement(Action.RESUME, desk.now, digest)
-    grants.submit_statement(desk.connection, desk.trust, resume, desk.now)
+    desk.carry_out(resume)
     desk.now += 10_000
     desk.state(ENTERPRISE, Action.PAUSE, digest)
     desk.now -= 10_000
-    again = refused(grants.submit_statement, desk.connection, desk.trust, resume, desk.now)
+    again = refused(desk.carry_out, resume)
     assert again in (Reason.DOCUMENT_EXPIRED, Reason.STATEMENT_SUPERSEDED)
 
 

@@ -14,7 +14,8 @@ from xinyidai.framing import decode_answer
 from xinyidai.parameters import LINEAR_4096_T1024, ParameterSet
 
 import bank_sdk.verification
-from enclave.app import configure_logging, protect, serve
+from enclave.app import protect, serve
+from enclave.logs import configure_logging
 from enclave.scoring.evaluator import Job
 from enclave.settings import load_settings
 

@@ -5,12 +5,16 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from xinyidai.authorization import Authorization, Disclosure, authorization_digest
 from xinyidai.catalogue import Catalogue, builtin_catalogue
+from xinyidai.confidential import OpeningKey
 from xinyidai.framing import FrameKind, encode_seeded
 from xinyidai.identifiers import EnclaveId, Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role
@@ -26,6 +30,7 @@ from xinyidai.statements import Access, Action, KeyRegistration, Statement
 from enclave.authority import grants, ledger, models
 from enclave.authority.ledger import Charged, Present, Stored
 from enclave.authority.trust import Trust
+from enclave.environment import SoftwareEnvironment
 from enclave.errors import Refused
 from tests.support.certificates import Leaf, make_authority
 
@@ -137,6 +142,15 @@ class Enterprise:
 BANK, OTHER_BANK, ENTERPRISE = Bank("bank-a"), Bank("bank-b"), Enterprise()
 
 
+@cache
+def _machine() -> tuple[SoftwareEnvironment, OpeningKey]:
+    """Sealing, and the key that opens the names of disputed records."""
+    sealing = Path(mkdtemp()) / "sealing.key"
+    sealing.touch(mode=0o600)
+    sealing.write_bytes(bytes(range(32)))
+    return SoftwareEnvironment(sealing), OpeningKey.generate()
+
+
 @dataclass
 class Desk:
     """The authority on one database connection, at a time the test sets."""
@@ -169,8 +183,12 @@ class Desk:
     def state(
         self, enterprise: Enterprise, action: Action, authorization: str | None = None, **rest: Any
     ) -> grants.GrantState | None:
-        raw = enterprise.statement(action, self.now, authorization, **rest)
-        return grants.submit_statement(self.connection, self.trust, raw, self.now)
+        return self.carry_out(enterprise.statement(action, self.now, authorization, **rest))
+
+    def carry_out(self, raw: str) -> grants.GrantState | None:
+        """A signed statement, as the enclave does when it arrives."""
+        environment, key = _machine()
+        return grants.submit_statement(self.connection, self.trust, environment, key, raw, self.now)
 
     def charge(self, raw: str) -> list[Charged | Stored | Refused]:
         asked = ledger.verify_request(self.trust, raw, self.now, MAX_ITEMS)

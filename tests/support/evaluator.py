@@ -6,23 +6,25 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tests.support.authority import FIRST_SNAPSHOT, USCC
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.framing import FrameKind, decode_seeded, encode_answer
 from xinyidai.seal import expand
 
+from enclave.authority.disputes import dispute_key
 from enclave.authority.epochs import current_epoch
 from enclave.authority.models import model_frames
 from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import SoftwareEnvironment
+from enclave.lineage.answer import LineageDesk
 from enclave.matrix import SnapshotStore
 from enclave.scoring.evaluator import Job
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
 from enclave.scoring.tree_files import expand_upload
 from enclave.service import Deadlines, EnclaveService
+from tests.support.authority import FIRST_SNAPSHOT, USCC
 
 
 class InProcessEvaluator:
@@ -93,6 +95,7 @@ async def build_service(
 
     evaluator = InProcessEvaluator(frames)
     epoch = await store.run(current_epoch, environment)
+    desk = LineageDesk(folder, trust, environment, await store.run(dispute_key, environment))
     return EnclaveService(
-        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines()
+        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk
     ), evaluator

@@ -3,6 +3,7 @@
 from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature
 from xinyidai.catalogue.loader import builtin_catalogue, load_catalogue, parse_catalogue
 from xinyidai.catalogue.model import (
+    Application,
     Catalogue,
     Category,
     Cell,
@@ -12,11 +13,13 @@ from xinyidai.catalogue.model import (
     FeatureKind,
     Field,
     Layout,
+    Publicity,
     Rule,
     Text,
 )
 
 __all__ = [
+    "Application",
     "Catalogue",
     "CatalogueError",
     "Category",
@@ -27,6 +30,7 @@ __all__ = [
     "FeatureKind",
     "Field",
     "Layout",
+    "Publicity",
     "Rule",
     "Text",
     "UnknownCategory",

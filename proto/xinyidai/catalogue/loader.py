@@ -12,7 +12,18 @@ from typing import Any, Final
 import yaml
 
 from xinyidai.catalogue.errors import CatalogueError
-from xinyidai.catalogue.model import Catalogue, Category, Direction, Feature, FeatureKind, Field, Rule, Text
+from xinyidai.catalogue.model import (
+    Application,
+    Catalogue,
+    Category,
+    Direction,
+    Feature,
+    FeatureKind,
+    Field,
+    Publicity,
+    Rule,
+    Text,
+)
 from xinyidai.catalogue.rules import check_catalogue, check_name
 
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -169,6 +180,13 @@ class _Node:
             raise CatalogueError(f"{self.where}.{name}", "must hold finite numbers")
         return tuple(float(v) for v in values)
 
+    def months(self, name: str) -> tuple[tuple[str, int], ...]:
+        """A mapping of texts to numbers of months, in the order of the file; empty when absent."""
+        if name not in self.value:
+            return ()
+        node = _Node(f"{self.where}.{name}", self.value[name])
+        return tuple((key, node.integer(key)) for key in node.value)
+
     def member(self, name: str, kind: Callable[[str], Any]) -> Any:
         try:
             return kind(self.text(name))
@@ -190,9 +208,21 @@ def _field(node: _Node) -> Field:
 
 
 def _rule(node: _Node) -> Rule:
-    node.only("code", "text", "effective", "source")
+    node.only("code", "text", "effective", "source", "applies")
     code = check_name(node.where, node.text("code"))
-    return Rule(code, node.text("text"), node.text("effective"), node.text("source"))
+    applies = tuple(_application(found) for found in node.nodes("applies", default=[]))
+    return Rule(code, node.text("text"), node.text("effective"), node.text("source"), applies)
+
+
+def _application(node: _Node) -> Application:
+    node.only("category", "repaired", "end", "begin", "severity", "most_months")
+    category, repaired, publicity = node.text("category"), node.optional("repaired"), None
+    if repaired is None:
+        months = node.months("most_months")
+        publicity = Publicity(node.text("end"), node.optional("begin"), node.optional("severity"), months)
+    elif {"end", "begin", "severity", "most_months"} & set(node.value):
+        raise CatalogueError(node.where, "says either which field tells of a repair, or how publicity ends")
+    return Application(category, repaired, publicity)
 
 
 def _category(number: int, node: _Node) -> Category:

@@ -144,13 +144,40 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
+class Publicity:
+    """How long a record may be public, as fields of its category."""
+
+    end: str
+    """Field with the stated end, a date. The record counts until the day before."""
+    begin: str | None
+    """Field with the date of the document, where the longest period runs from it."""
+    severity: str | None
+    """Enum field that says which longest period applies."""
+    most_months: tuple[tuple[str, int], ...]
+    """Longest period by severity, every value of the field once. A record without a severity has the longest of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a rule does to the records of one category: exactly one of `repaired` and `publicity` is set."""
+
+    category: str
+    repaired: str | None
+    """Bool field: true shuts the record out."""
+    publicity: Publicity | None
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of law that the data side applies, with its date and source."""
+    """A rule of law, with its date and source."""
 
     code: str
     text: str
     effective: str
+    """ISO 8601; the rule holds on this day and after it."""
     source: str
+    applies: tuple[Application, ...]
+    """How the data side carries it out on records; empty where it shaped the catalogue itself (a list of grades)."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,22 @@
 """The rules a catalogue must keep: those of every file, and those of the profile it names."""
 
 import re
+from datetime import date
 from itertools import pairwise
 from typing import Final
 
 from xinyidai.catalogue.errors import CatalogueError
-from xinyidai.catalogue.model import MAX_CELLS, Catalogue, Category, Feature, FeatureKind, Field
+from xinyidai.catalogue.model import (
+    MAX_CELLS,
+    Application,
+    Catalogue,
+    Category,
+    Feature,
+    FeatureKind,
+    Field,
+    Publicity,
+    Rule,
+)
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _EVIDENCE: Final = re.compile(r"[SRP](\+[SRP])*")
@@ -45,6 +56,10 @@ def check_catalogue(catalogue: Catalogue, profile: str | None) -> None:
         _check_category(category)
         for feature in category.features:
             _check_feature(category, feature, known)
+    _distinct("rules", [rule.code for rule in catalogue.rules])
+    categories = {c.code: c for c in catalogue.categories}
+    for rule in catalogue.rules:
+        _check_rule(rule, categories)
     if not catalogue.features:
         raise CatalogueError("catalogue", "has no feature")
     if catalogue.layout.size > MAX_CELLS:
@@ -123,3 +138,45 @@ def _check_feature(category: Category, feature: Feature, known: set[str]) -> Non
         raise CatalogueError(where, "evidence is S, R or P")
     if feature.field is not None and feature.field not in {f.name for f in category.fields if f.type in _NUMERIC}:
         raise CatalogueError(f"{where}.field", "names no numeric field of its category")
+
+
+def _check_rule(rule: Rule, categories: dict[str, Category]) -> None:
+    where = f"rules.{rule.code}"
+    try:
+        day = date.fromisoformat(rule.effective).isoformat()
+    except ValueError:
+        day = ""
+    if day != rule.effective:
+        raise CatalogueError(f"{where}.effective", "must be a date such as 2026-04-01")
+    _distinct(f"{where}.applies", [applied.category for applied in rule.applies])
+    for applied in rule.applies:
+        if applied.category not in categories:
+            raise CatalogueError(f"{where}.applies", "names a category this catalogue lacks")
+        _check_application(where, applied, categories[applied.category])
+
+
+def _check_application(where: str, applied: Application, category: Category) -> None:
+    fields = {field.name: field for field in category.fields}
+
+    def check(name: str | None, kind: str) -> None:
+        if name is not None and (name not in fields or fields[name].type != kind):
+            raise CatalogueError(f"{where}.{category.code}", f"names no {kind} field of the category")
+
+    check(applied.repaired, "bool")
+    if applied.publicity is not None:
+        check(applied.publicity.end, "date")
+        check(applied.publicity.begin, "date")
+        check(applied.publicity.severity, "enum")
+        _check_longest(f"{where}.{category.code}", applied.publicity, fields)
+
+
+def _check_longest(where: str, publicity: Publicity, fields: dict[str, Field]) -> None:
+    if not (publicity.begin is None) == (publicity.severity is None) == (not publicity.most_months):
+        raise CatalogueError(where, "a longest period needs begin, severity and most_months together")
+    if publicity.severity is None:
+        return
+    named = [value for value, _ in publicity.most_months]
+    if sorted(named) != sorted(fields[publicity.severity].values):
+        raise CatalogueError(where, "most_months names every value of the severity once")
+    if any(months < 1 for _, months in publicity.most_months):
+        raise CatalogueError(where, "a longest period is at least one month")

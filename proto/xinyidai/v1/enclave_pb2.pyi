@@ -94,3 +94,59 @@ class GetUsageResponse(_message.Message):
     authorizations: _containers.RepeatedCompositeFieldContainer[_authorization_pb2.AuthorizationEntry]
     next_page_token: str
     def __init__(self, usages: _Optional[_Iterable[_Union[_receipt_pb2.Usage, _Mapping]]] = ..., budgets: _Optional[_Iterable[_Union[_receipt_pb2.Budget, _Mapping]]] = ..., authorizations: _Optional[_Iterable[_Union[_authorization_pb2.AuthorizationEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetLineageRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    def __init__(self, request: _Optional[str] = ...) -> None: ...
+
+class GetLineageResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: str
+    def __init__(self, answer: _Optional[str] = ...) -> None: ...
+
+class GetQualityRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetQualityResponse(_message.Message):
+    __slots__ = ("snapshot_id", "as_of", "least_enterprises", "cells")
+    SNAPSHOT_ID_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    LEAST_ENTERPRISES_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    snapshot_id: str
+    as_of: str
+    least_enterprises: int
+    cells: _containers.RepeatedCompositeFieldContainer[QualityCell]
+    def __init__(self, snapshot_id: _Optional[str] = ..., as_of: _Optional[str] = ..., least_enterprises: _Optional[int] = ..., cells: _Optional[_Iterable[_Union[QualityCell, _Mapping]]] = ...) -> None: ...
+
+class QualityCell(_message.Message):
+    __slots__ = ("category", "source", "month", "rows", "enterprises", "compliance", "timeliness", "standardization", "completeness", "continuity", "coverage", "linkage")
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MONTH_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    ENTERPRISES_FIELD_NUMBER: _ClassVar[int]
+    COMPLIANCE_FIELD_NUMBER: _ClassVar[int]
+    TIMELINESS_FIELD_NUMBER: _ClassVar[int]
+    STANDARDIZATION_FIELD_NUMBER: _ClassVar[int]
+    COMPLETENESS_FIELD_NUMBER: _ClassVar[int]
+    CONTINUITY_FIELD_NUMBER: _ClassVar[int]
+    COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    LINKAGE_FIELD_NUMBER: _ClassVar[int]
+    category: str
+    source: str
+    month: int
+    rows: int
+    enterprises: int
+    compliance: float
+    timeliness: float
+    standardization: float
+    completeness: float
+    continuity: float
+    coverage: float
+    linkage: float
+    def __init__(self, category: _Optional[str] = ..., source: _Optional[str] = ..., month: _Optional[int] = ..., rows: _Optional[int] = ..., enterprises: _Optional[int] = ..., compliance: _Optional[float] = ..., timeliness: _Optional[float] = ..., standardization: _Optional[float] = ..., completeness: _Optional[float] = ..., continuity: _Optional[float] = ..., coverage: _Optional[float] = ..., linkage: _Optional[float] = ...) -> None: ...

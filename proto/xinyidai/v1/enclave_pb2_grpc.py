@@ -88,6 +88,16 @@ class EnclaveServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetUsageRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetUsageResponse.FromString,
                 _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetLineage',
+                request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageResponse.FromString,
+                _registered_method=True)
+        self.GetQuality = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetQuality',
+                request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityResponse.FromString,
+                _registered_method=True)
 
 
 class EnclaveServiceServicer(object):
@@ -154,6 +164,18 @@ class EnclaveServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLineage(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuality(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnclaveServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -206,6 +228,16 @@ def add_EnclaveServiceServicer_to_server(servicer, server):
                     servicer.GetUsage,
                     request_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetUsageRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetUsageResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'GetQuality': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuality,
+                    request_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -479,6 +511,60 @@ class EnclaveService(object):
             '/xinyidai.v1.EnclaveService/GetUsage',
             xinyidai_dot_v1_dot_enclave__pb2.GetUsageRequest.SerializeToString,
             xinyidai_dot_v1_dot_enclave__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetLineage',
+            xinyidai_dot_v1_dot_enclave__pb2.GetLineageRequest.SerializeToString,
+            xinyidai_dot_v1_dot_enclave__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuality(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetQuality',
+            xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.SerializeToString,
+            xinyidai_dot_v1_dot_enclave__pb2.GetQualityResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,7 +79,7 @@ def test_the_report_is_numbers_alone_in_both_languages(tmp_path: Path) -> None:
     text = build_snapshot(records, catalogue, SnapshotStore(tmp_path / "snapshots", catalogue), AS_OF).text()
     heading, line, *_ = text.splitlines()
     assert "重复 / duplicates" in heading
-    assert line.split() == ["tax_credit", "4", "1", "1", "0", "0", "2"]
+    assert line.split() == ["tax_credit", "4", "1", "1", "0", "0", "0", "2"]
     assert "无文件 / no file: enterprise_registration" in text
     assert "企业 / enterprises 2  特征 / features 92" in text
     assert uscc(2) not in text and "nonsense" not in text

@@ -107,12 +107,12 @@ class TestNegativeRecords:
         rows = [{"cf_jdrq": "2026-01-01", "cf_gsjzq": end} for end in ends]
         assert features_of_firm_1(tmp_path, administrative_penalty=rows)["pen_cnt_m12"] == 2
 
-    def test_without_a_stated_end_three_years_is_the_longest(self, tmp_path: Path) -> None:
+    def test_no_penalty_outlives_the_longest_period_of_its_severity(self, tmp_path: Path) -> None:
         old = {"cf_jdrq": "2023-10-31"}
         dated = {**old, "uscc": uscc(2), "cf_gsjzq": "2027-01-01"}
         folder = write_records(tmp_path, builtin_catalogue(), administrative_penalty=[old, dated])
         found = told(folder, builtin_catalogue(), AS_OF)
-        assert (found[uscc(1)]["pen_months_since"], found[uscc(2)]["pen_months_since"]) == (120, 36)
+        assert (found[uscc(1)]["pen_months_since"], found[uscc(2)]["pen_months_since"]) == (120, 120)
 
     def test_a_repaired_record_is_not_used(self, tmp_path: Path) -> None:
         row = {"list_type": "serious_illegal", "in_date": "2026-05-01", "repaired": True}
@@ -234,3 +234,27 @@ class TestMoreExamples:
         two_years = {"land_area": 60.0, "land_contract_to": "2028-10-31"}
         found = features_of_firm_1(tmp_path, agri_operator=[endless, two_years])
         assert (found["agr_land_area"], found["agr_contract_years_left"]) == (100, 2)
+
+
+class TestWhatASecondReadingFound:
+    """Each of these differed from the plain reference once."""
+
+    def test_an_abnormal_state_told_of_monthly_ends_with_what_is_told_last(self, tmp_path: Path) -> None:
+        told_of = {"abnormal_taxpayer": True, "abnormal_date": "2025-01-10"}
+        rows = [{**told_of, "data_month": month} for month in months(202501, 202505)]
+        ended = {**told_of, "abnormal_taxpayer": False, "abnormal_end_date": "2025-06-15", "data_month": 202506}
+        found = features_of_firm_1(tmp_path, tax_credit=[ended, *rows])
+        assert found["tcr_months_since_bad"] == 16
+
+    def test_a_payment_dated_after_as_of_makes_no_bill_late(self, tmp_path: Path) -> None:
+        row = {"period_ym": 202609, "bill": 5.0, "due_date": "2026-11-05", "pay_date": "2026-11-10"}
+        assert features_of_firm_1(tmp_path, electricity_usage=[row])["ele_late_cnt_m24"] == 0
+
+    def test_a_balance_of_an_unknown_month_is_of_no_day(self, tmp_path: Path) -> None:
+        found = features_of_firm_1(tmp_path, tax_credit=[{"arrears_balance": 500.0}])
+        assert found["tcr_arrears_balance"] == MISSING
+
+    def test_a_month_without_a_volume_fills_no_year(self, tmp_path: Path) -> None:
+        rows: list[Row] = [{"read_date": date(ym // 100, ym % 100, 9), "volume": 5.0} for ym in months(202409, 202608)]
+        rows[3] = {**rows[3], "volume": None}
+        assert features_of_firm_1(tmp_path, gas_usage=rows)["gas_growth_yoy"] == MISSING

@@ -1,0 +1,135 @@
+"""The columns of a file, put into the form a batch has: the catalogue's, in order, then `_line` and `_fault`."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from xinyidai.batches import FAULT_COLUMN, LINE_COLUMN, MAX_TEXT_CHARACTERS, RowFault
+from xinyidai.catalogue import Catalogue, Field
+
+from clients.uploader.errors import UnreadableFile
+
+_GIVEN: Final = ("recv_time", "source_dept")
+"""A file may leave these out: the data domain writes the time of receipt, the uploader the department."""
+_WIRE_TYPES: Final = {
+    "int": pa.int64(),
+    "yyyymm": pa.int64(),
+    "dec": pa.float64(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us"),
+    "bool": pa.bool_(),
+}
+
+
+def fields_of(catalogue: Catalogue, category: str) -> tuple[Field, ...]:
+    """Raises `UnknownCategory`."""
+    return (*catalogue.common_fields, *catalogue.category(category).fields)
+
+
+def check_names(names: Sequence[str], fields: tuple[Field, ...]) -> None:
+    """Raises `UnreadableFile` naming the first column that is missing, unknown or there twice."""
+    known = {field.name for field in fields}
+    for name in names:
+        if name not in known:
+            raise UnreadableFile(f"列 / column {name!r}: 目录中没有,请去掉 / is not in the catalogue; leave it out")
+        if names.count(name) > 1:
+            raise UnreadableFile(f"列 / column {name!r}: 重复 / occurs twice")
+    for name in known - set(names) - set(_GIVEN):
+        raise UnreadableFile(f"列 / column {name!r}: 缺少 / is missing")
+
+
+class RowMarks:
+    """What is wrong with rows of one piece, found before they are sent; the first fault of a row counts."""
+
+    def __init__(self, rows: int) -> None:
+        self._faults: NDArray[Any] = np.full(rows, None, dtype=object)
+
+    def mark(self, rows: NDArray[np.bool_], fault: RowFault) -> None:
+        fresh = rows & (self._faults == None)  # noqa: E711 (elementwise)
+        self._faults[fresh] = str(fault)
+
+    def column(self) -> Any:
+        return pa.array(self._faults, pa.string())
+
+
+def decode_column(raw: Any, encoding: str, marks: RowMarks) -> Any:
+    """Bytes of a text file as text. What does not decode is left empty and marked; so is what is far too long, which
+    is not sent at all."""
+    lengths = pc.binary_length(raw).fill_null(0).to_numpy(zero_copy_only=False)
+    too_long = lengths > 4 * MAX_TEXT_CHARACTERS
+    if too_long.any():
+        marks.mark(too_long, RowFault.TOO_LONG)
+        raw = pc.if_else(pa.array(too_long), pa.scalar(b"", pa.binary()), raw)
+    if encoding == "utf-8":
+        text = _as_text(raw)
+        if text is not None:
+            return text
+    texts = [_decode(value, encoding) for value in raw.to_pylist()]
+    marks.mark(np.array([text is None for text in texts]), RowFault.ENCODING)
+    return pa.array([text or "" for text in texts], pa.string())
+
+
+def _as_text(raw: Any) -> Any:
+    try:
+        return raw.cast(pa.string())
+    except pa.ArrowInvalid:
+        return None
+
+
+def _decode(value: bytes | None, encoding: str) -> str | None:
+    try:
+        return (value or b"").decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def assemble(
+    columns: dict[str, Any],
+    lines: NDArray[np.int64],
+    marks: RowMarks,
+    fields: tuple[Field, ...],
+    department: str,
+) -> pa.Table:
+    """One piece in the form of a batch."""
+    rows = len(lines)
+    arrays = [columns.get(field.name, _given(field, rows, department)) for field in fields]
+    return pa.table(
+        [*arrays, pa.array(lines, pa.int64()), marks.column()],
+        names=[*(field.name for field in fields), LINE_COLUMN, FAULT_COLUMN],
+    )
+
+
+def _given(field: Field, rows: int, department: str) -> Any:
+    if field.name == "source_dept":
+        return pa.repeat(pa.scalar(department, pa.string()), rows)
+    return pa.nulls(rows, _WIRE_TYPES.get(field.type, pa.string()))
+
+
+def wire_column(array: Any, field: Field) -> Any:
+    """A typed column of a Parquet file in the catalogue's type where that loses nothing, and otherwise as text, for
+    the data domain to judge. Raises `UnreadableFile` for a column that is neither."""
+    wanted = _WIRE_TYPES.get(field.type, pa.string())
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if array.type == wanted:
+        return array
+    if pa.types.is_timestamp(array.type) and array.type.tz is not None:
+        array = array.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
+    try:
+        if _widens(array.type, wanted):
+            return array.cast(wanted)
+        return array.cast(pa.string())
+    except pa.ArrowException:
+        raise UnreadableFile(f"列 / column {field.name!r}: 类型不支持 / has a type that cannot be sent") from None
+
+
+def _widens(kind: Any, wanted: Any) -> bool:
+    numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if wanted == pa.float64():
+        return bool(numbers)
+    if wanted == pa.int64():
+        return bool(pa.types.is_integer(kind))
+    return bool(pa.types.is_timestamp(kind) and wanted == pa.timestamp("us"))

@@ -1,0 +1,53 @@
+"""The settings of ingestion: one frozen object, read once from a TOML file; unknown keys are refused."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from xinyidai.identifiers import parse_department_id, parse_enclave_id
+
+_PATHS = ("data_dir", "sealing_key", "tls_certificate", "tls_key", "departments_ca")
+
+
+class IngestSettings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enclave_id: str
+    listen: str
+    """"<host>:<port>": mTLS, the client must be a department named below."""
+    data_dir: Path
+    """The same as the enclave's; 0700. The vault is in `vault`, batches on their way in `staging`."""
+    sealing_key: Path
+    """The enclave's."""
+    tls_certificate: Path
+    tls_key: Path
+    departments_ca: Path
+    catalogue: str = "builtin"
+    """"builtin", or a path."""
+    retention_days: int = Field(default=30, ge=0, le=3_650)
+    """How long past versions of the vault can be read."""
+    staging_bytes: int = Field(default=8 * 1024**3, ge=1024**2)
+    """What all batches on their way may take of the disk."""
+    departments: dict[str, tuple[str, ...]]
+    """Department id to the categories it may write, and no others. Given by the data holder, not by certificates, so
+    that a right can be withdrawn without waiting for a certificate to expire."""
+
+    @field_validator("departments")
+    @classmethod
+    def _ids(cls, departments: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {parse_department_id(name): categories for name, categories in departments.items()}
+
+
+def load_ingest_settings(path: Path) -> IngestSettings:
+    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key."""
+    values: dict[str, Any] = tomllib.loads(path.read_text())
+    base = path.resolve().parent
+    for name in _PATHS:
+        if name in values:
+            values[name] = base / values[name]
+    if values.get("catalogue", "builtin") != "builtin":
+        values["catalogue"] = str(base / values["catalogue"])
+    settings = IngestSettings(**values)
+    parse_enclave_id(settings.enclave_id)
+    return settings

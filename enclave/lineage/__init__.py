@@ -1,0 +1,1 @@
+"""Which records made a feature: found by computing it again without them, with the code that computed it."""

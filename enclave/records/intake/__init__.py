@@ -1,0 +1,1 @@
+"""From the bytes a department delivered to committed segments: read, check, align identities, store."""

@@ -1,0 +1,1 @@
+"""Pages for people: rendered here, Chinese first, without a script."""

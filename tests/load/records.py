@@ -1,0 +1,115 @@
+"""`make bench-records`: records a second of each stage and peak memory, for two cities of which one is twice the other.
+
+Prints; asserts nothing. Every city is measured in a process of its own, so that its peak memory is its own.
+`XYD_BENCH_RECORDS` sets the enterprises of the larger city; 164 000 over 48 months are 50 million records.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from xinyidai.catalogue import builtin_catalogue
+
+from enclave.features.build import build_snapshot
+from enclave.features.prints import made_with, take_prints
+from enclave.features.refresh import refresh_cells
+from enclave.features.values import opened_tables
+from enclave.matrix import SnapshotStore
+from enclave.records.intake.intake import take_batch
+from tests.support.ingest import Domain, packed
+
+LARGER: Final = int(os.environ.get("XYD_BENCH_RECORDS", "40000"))
+AS_OF: Final = date(2026, 10, 31)
+BATCH_ROWS: Final = 1_000_000
+TOTAL: Final = "folder to snapshot"
+
+
+class Stopwatch:
+    """Seconds by stage; a stage met again adds up."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+def ingest(folder: Path, domain: Domain, watch: Stopwatch) -> None:
+    """Every file into the vault, in batches of a million rows; packing them is the department's work, not measured."""
+    for path in sorted(folder.glob("*.parquet")):
+        for number, rows in enumerate(pq.ParquetFile(path).iter_batches(BATCH_ROWS)):
+            table = pa.Table.from_batches([rows])
+            header, content = packed(domain.catalogue, path.stem, table, f"{path.stem.replace('_', '-')}-{number:04d}")
+            buffer = pa.py_buffer(content)
+            with watch.stage("batch to committed vault"):
+                take_batch(domain.vault, domain.catalogue, header, buffer)
+
+
+def measure(folder: Path, root: Path) -> dict[str, float]:
+    """Seconds by stage of one city."""
+    watch, catalogue = Stopwatch(), builtin_catalogue()
+    with ExitStack() as stack:
+        with watch.stage("read, check, deduplicate"):
+            opened = stack.enter_context(opened_tables(folder, catalogue, AS_OF, None, ()))
+        with watch.stage("fingerprints"):
+            prints = take_prints(opened.engine, opened.tables, made_with(catalogue.digest), None)
+        with watch.stage("features and cells"):
+            refresh_cells(catalogue, opened, prints, None)
+    store = SnapshotStore(root / "snapshots", catalogue)
+    with watch.stage(TOTAL):
+        build_snapshot(folder, catalogue, store, AS_OF)
+    with watch.stage("the same again, nothing changed"):
+        build_snapshot(folder, catalogue, store, AS_OF)
+    domain = Domain.create(root / "domain")
+    ingest(folder, domain, watch)
+    with watch.stage("vault to snapshot"):
+        build_snapshot(domain.vault.snapshot(), catalogue, SnapshotStore(root / "vaulted", catalogue), AS_OF)
+    return watch.seconds
+
+
+def child(enterprises: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        made = [sys.executable, "-m", "clients.city", "--out", str(root / "records"), "--as-of", AS_OF.isoformat()]
+        subprocess.run([*made, "--enterprises", str(enterprises), "--seed", "1"], check=True, capture_output=True)
+        records = sum(pq.read_metadata(path).num_rows for path in (root / "records").glob("*.parquet"))
+        seconds = measure(root / "records", root)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    print(json.dumps({"records": records, "peak": peak, "seconds": seconds}))
+
+
+def main() -> None:
+    found = []
+    for enterprises in (LARGER // 2, LARGER):
+        command = [sys.executable, "-m", "tests.load.records", str(enterprises)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found.append(json.loads(done.stdout))
+    small, large = found
+    print(f"{'stage':34}{small['records']:>16,} records{large['records']:>20,} records{'time x':>9}")
+    for stage, seconds in large["seconds"].items():
+        before = small["seconds"][stage]
+        rates = [f"{one['records'] / one['seconds'][stage]:>11,.0f}/s" for one in found]
+        print(f"{stage:34}{before:8.2f} s {rates[0]} {seconds:10.2f} s {rates[1]} {seconds / before:8.2f}")
+    print(f"{'peak memory':34}{small['peak']:8.2f} GiB{large['peak']:24.2f} GiB")
+    print(f"records x {large['records'] / small['records']:.2f}; {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        child(int(sys.argv[1]))
+    else:
+        main()
