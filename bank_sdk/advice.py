@@ -13,6 +13,9 @@ _ASK_ENTERPRISE: Final = Text("请企业在钱包中重新授权", "ask the ente
 _CLOCK: Final = Text("校准本机时钟后重试", "set this machine's clock right and try again")
 _ACCOUNT: Final = Text("请平台核对贵行的证书登记", "have the platform check your bank's certificate")
 _REGISTER: Final = Text("重新登记模型(会使用新密钥)", "register the model again (it gets a new key)")
+_NOT_A_BANKS: Final = Text(
+    "银行不会遇到此情况,请联系平台", "concerns departments and enterprises; if a bank meets it, tell the platform"
+)
 _REQUEST: Final = Text("按提示修正请求", "correct the request as the message says")
 
 ADVICE: Final = MappingProxyType(
@@ -53,6 +56,19 @@ ADVICE: Final = MappingProxyType(
         "PURPOSE_LIMIT": Text(
             "按用途模板的限制提问", "keep to the limits of the purpose, such as days between assessments"
         ),
+        "STATEMENT_SUPERSEDED": _ASK_ENTERPRISE,
+        "CATEGORY_FORBIDDEN": _NOT_A_BANKS,
+        "CATEGORY_DESTROYED": _NOT_A_BANKS,
+        "DEPARTMENT_NOT_REGISTERED": _NOT_A_BANKS,
+        "BATCH_UNKNOWN": _NOT_A_BANKS,
+        "BATCH_CONFLICT": _NOT_A_BANKS,
+        "BATCH_INCOMPLETE": _NOT_A_BANKS,
+        "BATCH_CONTENT": _NOT_A_BANKS,
+        "OFFSET_MISMATCH": _NOT_A_BANKS,
+        "FEATURE_UNKNOWN": _NOT_A_BANKS,
+        "LINEAGE_UNAVAILABLE": _NOT_A_BANKS,
+        "DISPUTE_UNKNOWN": _NOT_A_BANKS,
+        "DISPUTE_LIMIT": _NOT_A_BANKS,
         "NOTICE_MISMATCH": _ASK_ENTERPRISE,
         "CATEGORY_UNKNOWN": Text("核对信息类别", "check the category codes against the catalogue"),
         "BUDGET_BANK_EXHAUSTED": Text(

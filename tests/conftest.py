@@ -1,9 +1,13 @@
 """Fixtures more than one folder uses."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Programs under test print for a wide terminal: consoles read this when they are made.
+os.environ["COLUMNS"] = "200"
 
 from tests.support.bare import BareEnclave
 

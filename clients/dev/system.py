@@ -1,6 +1,5 @@
 """The whole system as real processes: enclave, ingestion and server of a deployment, started, watched and stopped."""
 
-import ctypes
 import json
 import os
 import selectors
@@ -17,16 +16,16 @@ from clients.dev.deployment import Deployment
 
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 10
-_PR_SET_PDEATHSIG: Final = 1
+_END_WITH_PARENT: Final = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""A launcher that is killed must not leave an enclave or a server behind; the request outlives the start of a program."""
 
 
 class ProcessFailed(RuntimeError):
     """A process did not start or stop as it should; the text ends with what it last said."""
-
-
-def _end_with_parent() -> None:
-    """In the child: a launcher that is killed must not leave an enclave or a server behind."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 class Process:
@@ -55,12 +54,11 @@ class Process:
         """Start, wait for its ready line, and return the words after "ready <name>"."""
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(  # noqa: S603 (our own modules)
-                self._command,
+                [sys.executable, "-I", "-c", _END_WITH_PARENT, *self._command],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 text=True,
-                preexec_fn=_end_with_parent,
             )
         stdout = self._popen.stdout
         if stdout is None:

@@ -155,12 +155,12 @@ def submit_statement(
     trust.check_stamp(statement.stamp, now)
     with transaction(connection, f"statement: {statement.action}"):
         spend_nonce(connection, signer.thumbprint, statement.stamp, now)
+        if statement.record is not None:
+            carry_out(connection, trust, environment, key, statement, now)
+            return None
         _note_order(connection, statement)
         if statement.action is Action.SET_BUDGET:
             _set_budget(connection, statement)
-            return None
-        if statement.record is not None:
-            carry_out(connection, trust, environment, key, statement, now)
             return None
         return _change_state(connection, statement, now)
 

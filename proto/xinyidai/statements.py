@@ -72,7 +72,7 @@ def parse_statement(claims: Claims) -> Statement:
         stamp=parse_stamp(claims),
         enterprise=_subject(claims),
         action=action,
-        authorization=None if setting else claims.digest("authorization"),
+        authorization=claims.digest("authorization") if "authorization" in claims.members else None,
         bank=_bank(claims) if "client_id" in claims.members else None,
         centibits=claims.integer("centibits", 0, MAX_BUDGET_CENTIBITS) if setting else None,
         record=claims.optional_text("record", most=MAX_SEALED_CHARACTERS),

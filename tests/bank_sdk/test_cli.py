@@ -230,7 +230,7 @@ def test_every_error_has_its_advice() -> None:
 def test_passphrases_are_prompted_for_when_the_environment_has_none(bank: Bank) -> None:
     environment = {"XYD_BANK_PROFILE": str(bank.profile)}
     result = CliRunner().invoke(app, ["keys", "list"], env=environment, input="sesame\n")
-    assert result.exit_code == 1 and "passphrase is wrong" in result.output and "sesame" not in result.output
+    assert result.exit_code == 1 and "passphrase is not that of" in result.output and "sesame" not in result.output
     options = CliRunner().invoke(app, ["keys", "init", "--help"], env={"COLUMNS": "200"}).output
     assert "passphrase" not in options
 

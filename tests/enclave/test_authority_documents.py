@@ -126,7 +126,7 @@ def test_a_registration_vouches_for_its_frames(desk: Desk) -> None:
 
 def test_a_model_of_an_earlier_catalogue_scores_nothing(desk: Desk, model: str) -> None:
     digest = desk.grant(ENTERPRISE, BANK)
-    later = builtin_catalogue().canonical.replace(b'"version":"2026.1"', b'"version":"2026.2"')
+    later = builtin_catalogue().canonical.replace(b'"version":"2026.2"', b'"version":"2026.3"')
     desk.trust = make_trust(catalogue=parse_catalogue(later))
     assert refused(desk.ask, BANK, model, digest) is Reason.CATALOGUE_UNKNOWN
 

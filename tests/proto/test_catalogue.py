@@ -25,7 +25,7 @@ from xinyidai.catalogue import (
 CATALOGUE = builtin_catalogue()
 DOCUMENT: dict[str, Any] = json.loads(CATALOGUE.canonical)
 SMALL: dict[str, Any] = {
-    **{k: v for k, v in DOCUMENT.items() if k not in ("profile", "categories")},
+    **{k: v for k, v in DOCUMENT.items() if k not in ("profile", "categories", "rules")},
     "categories": DOCUMENT["categories"][:1],
 }
 
