@@ -30,7 +30,7 @@ up: setup              ## The whole system in the foreground, with a ready bank,
 	$(BIN)/xyd-dev up var/up
 
 test: check            ## Lint, types, import rules and the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup protos-check
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ import ctypes, os, signal, sys
 ctypes.CDLL(None).prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
 os.execv(sys.argv[1], sys.argv[1:])
 """
-"""A launcher that is killed must not leave an enclave or a server behind; the request outlives the start of a program."""
+"""A launcher that is killed must leave no enclave or server behind; the request outlives the start of a program."""
 
 
 class ProcessFailed(RuntimeError):

@@ -101,7 +101,9 @@ def authorizations(draw: st.DrawFn) -> Authorization:
 
 @st.composite
 def statements(draw: st.DrawFn) -> Statement:
-    action, stamp = draw(st.sampled_from(Action)), draw(stamps(USCC))
+    # Disputes have a member of their own, and tests of their own.
+    actions = (Action.REVOKE, Action.PAUSE, Action.RESUME, Action.SET_BUDGET)
+    action, stamp = draw(st.sampled_from(actions)), draw(stamps(USCC))
     if action is Action.SET_BUDGET:
         return Statement(stamp, USCC, action, None, draw(st.none() | NAME), draw(st.integers(0, 100_000)))
     return Statement(stamp, USCC, action, draw(HEX))
