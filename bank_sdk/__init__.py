@@ -4,6 +4,7 @@ What is named in `__all__` is the interface; every module of this package is pri
 """
 
 from xinyidai.catalogue import Catalogue, CellKind, builtin_catalogue, load_catalogue, parse_catalogue
+from xinyidai.market import DeclineReason, Guarantee, LoanPurpose, OfferTerms, ProductTerms, Repayment
 
 from bank_sdk.client import BankClient
 from bank_sdk.credentials import BankCredentials
@@ -21,6 +22,7 @@ from bank_sdk.errors import (
     ImportRefused,
     InputError,
     KeyStoreError,
+    MarketRefused,
     MissingPolicyRequired,
     ModelRefused,
     PointsInvalid,
@@ -34,9 +36,11 @@ from bank_sdk.errors import (
     VerificationError,
 )
 from bank_sdk.keys import KeyStore
+from bank_sdk.market import DemandNotice, LoanProduct, MarketClient, MarketDemand, MarketOffer, MatchReason
 from bank_sdk.models.scorecard import OverflowProof, Scorecard
 from bank_sdk.results import AssessmentResult, GrantedAuthorization, RegisteredModel, ScoreInterval
 from bank_sdk.sync import BankClientSync
+from bank_sdk.worker import Decline, Handled, OfferDraft, OfferWorker
 
 __all__ = [
     "AccountRefused",
@@ -54,18 +58,35 @@ __all__ = [
     "Catalogue",
     "CellKind",
     "CredentialsError",
+    "Decline",
+    "DeclineReason",
+    "DemandNotice",
     "EdgeNotOnGrid",
     "GrantedAuthorization",
+    "Guarantee",
+    "Handled",
     "ImportRefused",
     "InputError",
     "KeyStore",
     "KeyStoreError",
+    "LoanProduct",
+    "LoanPurpose",
+    "MarketClient",
+    "MarketDemand",
+    "MarketOffer",
+    "MarketRefused",
+    "MatchReason",
     "MissingPolicyRequired",
     "ModelRefused",
+    "OfferDraft",
+    "OfferTerms",
+    "OfferWorker",
     "OverflowProof",
     "PointsInvalid",
     "PointsOverflow",
+    "ProductTerms",
     "RegisteredModel",
+    "Repayment",
     "RequestRefused",
     "ScoreInterval",
     "Scorecard",
