@@ -4,6 +4,7 @@ What is named in `__all__` is the interface; every module of this package is pri
 """
 
 from xinyidai.catalogue import Catalogue, CellKind, builtin_catalogue, load_catalogue, parse_catalogue
+from xinyidai.market import DeclineReason, Guarantee, LoanPurpose, OfferTerms, ProductTerms, Repayment
 
 from bank_sdk.advice import next_step
 from bank_sdk.calibration import calibrate_grades, calibrate_scale
@@ -31,6 +32,7 @@ from bank_sdk.errors import (
     InputError,
     KeyStoreError,
     LossyBinLabels,
+    MarketRefused,
     MissingPolicyRequired,
     ModelRefused,
     NotAdditive,
@@ -61,6 +63,7 @@ from bank_sdk.fit.stumps import StumpOptions
 from bank_sdk.fit.train import TrainedModel, train_on_codes
 from bank_sdk.fit.woe import ScorecardOptions
 from bank_sdk.keys import KeyStore
+from bank_sdk.market import DemandNotice, LoanProduct, MarketClient, MarketDemand, MarketOffer, MatchReason
 from bank_sdk.metrics import Discrimination, discrimination
 from bank_sdk.models.importers.imports import Import
 from bank_sdk.models.importers.lightgbm import from_lightgbm
@@ -80,6 +83,7 @@ from bank_sdk.monitoring import Band, Stability, csi, psi
 from bank_sdk.portfolio import Journal, PortfolioRow, assess_frame, assess_portfolio
 from bank_sdk.results import AssessmentResult, GrantedAuthorization, RegisteredModel, ScoreInterval
 from bank_sdk.sync import BankClientSync
+from bank_sdk.worker import Decline, Handled, OfferDraft, OfferWorker
 
 __all__ = [
     "AccountRefused",
@@ -106,24 +110,39 @@ __all__ = [
     "ConversionReport",
     "CredentialsError",
     "Decision",
+    "Decline",
+    "DeclineReason",
+    "DemandNotice",
     "Discrimination",
     "EdgeChange",
     "EdgeNotOnGrid",
     "FileMalformed",
     "Grade",
     "GrantedAuthorization",
+    "Guarantee",
+    "Handled",
     "Import",
     "ImportRefused",
     "InputError",
     "Journal",
     "KeyStore",
     "KeyStoreError",
+    "LoanProduct",
+    "LoanPurpose",
     "LossyBinLabels",
     "LostBin",
+    "MarketClient",
+    "MarketDemand",
+    "MarketOffer",
+    "MarketRefused",
+    "MatchReason",
     "MissingPolicyRequired",
     "ModelRefused",
     "NotAdditive",
     "OddsDirectionRequired",
+    "OfferDraft",
+    "OfferTerms",
+    "OfferWorker",
     "OverflowProof",
     "Pair",
     "ParityFailed",
@@ -135,8 +154,10 @@ __all__ = [
     "Policy",
     "PolicyUse",
     "PortfolioRow",
+    "ProductTerms",
     "ReasonCode",
     "RegisteredModel",
+    "Repayment",
     "RequestRefused",
     "Scale",
     "ScaleRequired",

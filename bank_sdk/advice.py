@@ -16,6 +16,7 @@ _REGISTER: Final = Text("重新登记模型(会使用新密钥)", "register the 
 _NOT_A_BANKS: Final = Text(
     "银行不会遇到此情况,请联系平台", "concerns departments and enterprises; if a bank meets it, tell the platform"
 )
+_LOOK_AGAIN: Final = Text("状态已变化,请重新查询", "it has changed meanwhile; look at the demand and its offers again")
 _REQUEST: Final = Text("按提示修正请求", "correct the request as the message says")
 
 ADVICE: Final = MappingProxyType(
@@ -57,6 +58,17 @@ ADVICE: Final = MappingProxyType(
             "按用途模板的限制提问", "keep to the limits of the purpose, such as days between assessments"
         ),
         "STATEMENT_SUPERSEDED": _ASK_ENTERPRISE,
+        "DEMAND_UNKNOWN": _LOOK_AGAIN,
+        "DEMAND_STATE": _LOOK_AGAIN,
+        "DEMAND_VERSION": _LOOK_AGAIN,
+        "DEMAND_FULL": Text("该需求的名额已满,换下一条", "its places are taken; go on to the next demand"),
+        "PRODUCT_UNKNOWN": _LOOK_AGAIN,
+        "PRODUCT_VERSION": _LOOK_AGAIN,
+        "PRODUCT_CRITERIA": Text("按产品条件报价", "keep the offer within the product's terms"),
+        "OFFER_UNKNOWN": _LOOK_AGAIN,
+        "OFFER_STATE": _LOOK_AGAIN,
+        "OFFER_EXISTS": Text("已报价,无需重复", "the offer was made before; nothing to do"),
+        "QUOTA_EXHAUSTED": Text("提高产品额度后再报价", "raise the product's quota, then offer again"),
         "CATEGORY_FORBIDDEN": _NOT_A_BANKS,
         "CATEGORY_DESTROYED": _NOT_A_BANKS,
         "DEPARTMENT_NOT_REGISTERED": _NOT_A_BANKS,

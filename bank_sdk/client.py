@@ -109,6 +109,16 @@ class BankClient:
     async def close(self) -> None:
         await self._channel.close()
 
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """For the other parts of this package, which share the connection."""
+        return self._channel
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for each call with its repeats."""
+        return self._timeout
+
     async def catalogue(self) -> Catalogue:
         """The catalogue in force, which scorecards are built on. Raises `ServiceError` or `VerificationError`.
 

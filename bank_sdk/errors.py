@@ -37,6 +37,7 @@ BankSdkError
  │   ├─ AccountRefused            certificate, signature or registration of the bank
  │   ├─ ModelRefused              the model or its catalogue
  │   ├─ RequestRefused            the request itself
+ │   ├─ MarketRefused             the market: a demand, product or offer is not in a state that allows it
  │   └─ Unavailable               try again later; `retry_after` in seconds, if the service said so
  └─ VerificationError             an answer or a receipt does not check; nothing was decrypted, or the result is void
      ├─ AnswerNotFresh            a fresh assessment was asked for and an earlier one came back
@@ -262,6 +263,10 @@ class RequestRefused(ServiceError):
     pass
 
 
+class MarketRefused(ServiceError):
+    pass
+
+
 class Unavailable(ServiceError):
     retry_after: float | None = None
 
@@ -295,6 +300,10 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
         "BATCH_CONTENT OFFSET_MISMATCH FEATURE_UNKNOWN LINEAGE_UNAVAILABLE DISPUTE_UNKNOWN DISPUTE_LIMIT "
         "DOCUMENT_MALFORMED DOCUMENT_EXPIRED AUDIENCE_MISMATCH NONCE_SPENT USCC_INVALID REQUEST_INVALID "
         "REQUEST_TOO_LARGE"
+    ),
+    MarketRefused: (
+        "DEMAND_UNKNOWN DEMAND_STATE DEMAND_VERSION DEMAND_FULL PRODUCT_UNKNOWN PRODUCT_VERSION PRODUCT_CRITERIA "
+        "QUOTA_EXHAUSTED OFFER_UNKNOWN OFFER_EXISTS OFFER_STATE"
     ),
     Unavailable: "ENCLAVE_UNAVAILABLE OVERLOADED",
     ServiceError: "INTERNAL",

@@ -22,11 +22,15 @@ from server.db import Database, SchemaOutdated, check_schema, migrate
 from server.enclaves import Enclaves, build_enclaves
 from server.errors import Refused
 from server.logs import configure_logging
+from server.market.clock import MarketClock
+from server.market.desk import MarketDesk
+from server.market.rules import MarketRules
 from server.relay.banks import BankRelay
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
 from server.rest.app import build_rest
 from server.rest.https import RestEdge
+from server.rpc.market import MarketServicer
 from server.rpc.server import BankEdge, build_bank_edge
 from server.rpc.servicer import BankServicer
 from server.settings import ServerSettings, load_settings
@@ -42,15 +46,21 @@ class Server:
     rest: RestEdge
     database: Database
     enclaves: Enclaves
+    market: MarketDesk
+    market_clock: MarketClock
     stop_seconds: float
 
     async def start(self) -> None:
         """Returns when both edges listen."""
         await self.banks.start()
         await self.rest.start()
+        self.market_clock.start()
 
     async def stop(self) -> None:
         """Both edges finish what is at work; then connections and database close."""
+        # Streams of the market have no end of their own.
+        self.market.end_streams()
+        await self.market_clock.stop()
         await asyncio.gather(self.banks.stop(self.stop_seconds), self.rest.stop())
         await self.enclaves.close()
         self.database.close()
@@ -78,11 +88,23 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     journal = Journal(database, clock)
     # A place for each edge: the public one cannot crowd out the banks.
     banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
-    servicer = BankServicer(BankRelay(enclaves, database, journal), banks)
-    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), public)
-    return Server(
-        build_bank_edge(settings, servicer), RestEdge(settings, app), database, enclaves, settings.stop_seconds
+    relay, desk = BankRelay(enclaves, database, journal), build_desk(settings, database, clock)
+    edge = build_bank_edge(
+        settings,
+        BankServicer(relay, banks),
+        MarketServicer(relay, desk, banks, Admission(settings.max_concurrent_calls)),
     )
+    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), desk, public)
+    sweeper = MarketClock(desk, settings.market_sweep_seconds)
+    return Server(edge, RestEdge(settings, app), database, enclaves, desk, sweeper, settings.stop_seconds)
+
+
+def build_desk(settings: ServerSettings, database: Database, clock: Callable[[], int]) -> MarketDesk:
+    """Raises `OSError`, `DocumentError` for an unreadable registrar file."""
+    raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
+    registrar = TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
+    rules = MarketRules(settings.market_hold_seconds, settings.market_grab_seconds)
+    return MarketDesk(database, registrar, [enclave.id for enclave in settings.enclaves], rules, clock)
 
 
 async def serve(settings: ServerSettings) -> None:

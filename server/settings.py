@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from xinyidai.identifiers import parse_enclave_id
 
-_PATHS: Final = ("tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca")
+_PATHS: Final = ("tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca", "registrar_ca")
 _SQLITE: Final = "sqlite:///"
 
 
@@ -42,6 +42,14 @@ class ServerSettings(BaseSettings):
     enclaves_ca: Path
     platform_ca: Path | None = None
     """If given, the server checks at start that its own certificate descends from it."""
+    registrar_ca: Path | None = None
+    """Roots that vouch for enterprises' keys, for what they sign on the market; without it every demand is refused."""
+    market_hold_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400)
+    """How long a bank that grabbed or was assigned a demand may think before its place falls to another."""
+    market_grab_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)
+    """How long a demand waits to be grabbed before the platform assigns it to the bank that fits best."""
+    market_sweep_seconds: float = Field(default=1, gt=0, le=3_600)
+    """How often the market's clock is looked at."""
     enclaves: tuple[EnclaveAddress, ...] = Field(min_length=1, max_length=16)
     enclave_deadline_seconds: float = Field(default=10, gt=0, le=600)
     """The longest a single call waits for an enclave; a bank's shorter deadline wins."""

@@ -165,6 +165,7 @@ class Deployment:
             "tls_key": "tls.key",
             "banks_ca": "../ca/banks.pem",
             "enclaves_ca": "../ca/enclave.pem",
+            "registrar_ca": "../ca/registrar.pem",
         }
         text = _toml(values | settings)
         if enclave_address is not None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from xinyidai.authorization import Authorization
 from xinyidai.catalogue import CatalogueError
 from xinyidai.identifiers import IdentifierError, check_character_holds
@@ -15,11 +14,13 @@ from xinyidai.purposes import PURPOSES
 from xinyidai.signing import DocumentError
 
 from clients.tables import folding_table
+from clients.wallet.market_cli import app as market_app
+from clients.wallet.options import Address, Folder, Passphrase, console
 from clients.wallet.platform import WalletError
-from clients.wallet.wallet import GrantTerms, Wallet
+from clients.wallet.terms import GrantTerms
+from clients.wallet.wallet import Wallet
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="企业钱包 / the enterprise's wallet")
-console = Console()
 _STATES = {
     "active": "生效 / active",
     "used_up": "用完 / used up",
@@ -32,9 +33,7 @@ _NO_VALUE = {
     "not_applicable": "不适用 / not applicable",
     "not_traced": "记录过多,未在线追溯 / too many records to trace online",
 }
-Folder = Annotated[Path, typer.Option("--wallet", help="钱包目录 / folder of the wallet", envvar="XYD_WALLET")]
-Passphrase = Annotated[str, typer.Option(prompt="口令 / passphrase", hide_input=True, envvar="XYD_WALLET_PASSPHRASE")]
-Address = Annotated[str | None, typer.Option("--platform", help="平台地址 / address", envvar="XYD_PLATFORM")]
+app.add_typer(market_app, name="market")
 Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 

@@ -38,8 +38,11 @@ class Platform:
         context = ssl.create_default_context(cafile=str(anchor))
         self._http = httpx.Client(base_url=url, verify=context, timeout=_TIMEOUT_SECONDS, trust_env=False)
 
-    def get(self, path: str, *, access: str | None = None, **query: str | int) -> Any:
+    def get(self, path: str, *, access: str | None = None, demand: str | None = None, **query: Any) -> Any:
+        """`access`, `demand`: the signed document that opens what is read, if anything does."""
         headers = {"Authorization": f"Access {access}"} if access else {}
+        if demand:
+            headers = {"Authorization": f"Demand {demand}"}
         return self._call("GET", path, headers=headers, params=query)
 
     def post(self, path: str, **members: str) -> Any:

@@ -27,6 +27,7 @@ from xinyidai.authorization import (
 )
 from xinyidai.catalogue import Catalogue, parse_catalogue
 from xinyidai.confidential import OpeningKey
+from xinyidai.demands import DemandAction, DemandDocument
 from xinyidai.disputes import RecordName
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
@@ -39,7 +40,9 @@ from xinyidai.requests import Stamp
 from xinyidai.signing import DocumentError, SigningKey, read_unverified
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
+from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
+from clients.wallet.terms import GrantTerms
 
 _LIFETIME_SECONDS: Final = 240
 _PAGE: Final = 200
@@ -49,22 +52,6 @@ _MAX_PAGES: Final = 1000
 
 class WalletLocked(WalletError):
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class GrantTerms:
-    """What an enterprise grants. `categories` empty: all of the catalogue."""
-
-    bank: str
-    purpose: str = "loan_origination"
-    categories: tuple[str, ...] = ()
-    days: int = 31
-    max_assessments: int = 1
-    by_category: bool = False
-    precision_points: int | None = None
-    """None: exact for the total, about 4 bits a category by category."""
-    loan_days: int | None = None
-    """Days until the loan ends, where the purpose needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +313,14 @@ class Wallet:
 
     def close(self) -> None:
         self._platform.close()
+
+    @property
+    def market(self) -> WalletMarket:
+        """Products, demands and offers."""
+        return WalletMarket(self, self._platform, self._sign_demand)
+
+    def _sign_demand(self, action: DemandAction, **members: Any) -> str:
+        return DemandDocument(self._stamp(), self.enterprise, action, **members).sign(self._key)
 
     def _state(self, action: Action, digest: str) -> None:
         statement = Statement(self._stamp(), self.enterprise, action, authorization=digest)

@@ -18,6 +18,19 @@ class Kind(StrEnum):
     READ_USAGE = "read_usage"
     READ_LINEAGE = "read_lineage"
     ASSESS = "assess"
+    PUBLISH_PRODUCT = "publish_product"
+    WITHDRAW_PRODUCT = "withdraw_product"
+    POST_DEMAND = "post_demand"
+    CHANGE_DEMAND = "change_demand"
+    WITHDRAW_DEMAND = "withdraw_demand"
+    CHOOSE_BANKS = "choose_banks"
+    ACCEPT_OFFER = "accept_offer"
+    READ_DEMANDS = "read_demands"
+    GRAB_DEMAND = "grab_demand"
+    DECLINE_DEMAND = "decline_demand"
+    MAKE_OFFER = "make_offer"
+    WITHDRAW_OFFER = "withdraw_offer"
+    FULFIL_DEMAND = "fulfil_demand"
 
 
 class AuditEvent(Record, table=True):

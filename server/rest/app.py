@@ -11,10 +11,12 @@ from xinyidai.reasons import Reason
 from server.admission import Admission
 from server.db import Database
 from server.enclaves import Enclaves
+from server.market.desk import MarketDesk
 from server.pages.quality import page_routes
 from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay
 from server.rest.edge import Edge
+from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
 
@@ -26,7 +28,9 @@ _DESCRIPTION: Final = (
 _MOST_ERRORS: Final = 5
 
 
-def build_rest(database: Database, enclaves: Enclaves, relay: EnterpriseRelay, admission: Admission) -> FastAPI:
+def build_rest(
+    database: Database, enclaves: Enclaves, relay: EnterpriseRelay, desk: MarketDesk, admission: Admission
+) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
         version="1",
@@ -37,6 +41,7 @@ def build_rest(database: Database, enclaves: Enclaves, relay: EnterpriseRelay, a
         redoc_url=None,
     )
     app.include_router(enterprise_routes(relay))
+    app.include_router(market_routes(desk))
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))

@@ -6,13 +6,17 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from xinyidai.v1 import bank_pb2, bank_pb2_grpc
+from xinyidai.v1 import bank_pb2, bank_pb2_grpc, market_pb2, market_pb2_grpc
 
+from server.rpc.market import MarketServicer
 from server.rpc.servicer import BankServicer
 from server.settings import ServerSettings
 
 _MAX_RECEIVE: Final = 256 * 1024
-_SERVICE: Final = bank_pb2.DESCRIPTOR.services_by_name["BankService"].full_name
+_SERVICES: Final = (
+    bank_pb2.DESCRIPTOR.services_by_name["BankService"].full_name,
+    market_pb2.DESCRIPTOR.services_by_name["MarketService"].full_name,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +28,7 @@ class BankEdge:
 
     async def start(self) -> None:
         await self.server.start()
-        for name in ("", _SERVICE):
+        for name in ("", *_SERVICES):
             await self.health.set(name, health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self, grace_seconds: float) -> None:
@@ -33,7 +37,7 @@ class BankEdge:
         await self.server.stop(grace_seconds)
 
 
-def build_bank_edge(settings: ServerSettings, servicer: BankServicer) -> BankEdge:
+def build_bank_edge(settings: ServerSettings, servicer: BankServicer, market: MarketServicer) -> BankEdge:
     """Raises `OSError` for unreadable files, `RuntimeError` when the address is taken."""
     server = grpc.aio.server(
         options=[
@@ -46,9 +50,10 @@ def build_bank_edge(settings: ServerSettings, servicer: BankServicer) -> BankEdg
         ]
     )
     bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
+    market_pb2_grpc.add_MarketServiceServicer_to_server(market, server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    reflection.enable_server_reflection((_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     credentials = grpc.ssl_server_credentials(
         [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
         root_certificates=settings.banks_ca.read_bytes(),

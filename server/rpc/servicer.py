@@ -1,23 +1,18 @@
 """BankService over gRPC. Thin: who calls, relay, translate errors by one table."""
 
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
-import grpc
-import structlog
 from xinyidai.identifiers import BankId
-from xinyidai.status import WireError
 from xinyidai.v1 import assessment_pb2, authorization_pb2, bank_pb2_grpc, catalogue_pb2, model_pb2
 
 from server.admission import Admission
 from server.authorizations.models import State
 from server.enterprises.service import parse_enterprise
-from server.errors import explain
 from server.paging import parse_page
 from server.relay.banks import BankRelay
+from server.rpc.calls import Call, Context, for_bank
 from server.rpc.peer import peer_of
 
 _MAX_MODELS = 200
@@ -28,48 +23,6 @@ _STATES = {
     State.REVOKED: authorization_pb2.AUTHORIZATION_STATE_REVOKED,
     State.EXPIRED: authorization_pb2.AUTHORIZATION_STATE_EXPIRED,
 }
-Context = grpc.aio.ServicerContext[Any, Any]
-Answer = TypeVar("Answer")
-Method = Callable[["BankServicer", BankId, Any, Context], Awaitable[Answer]]
-log = structlog.get_logger("server.rpc")
-
-
-class _Call:
-    """One line of log for each call: method, bank, outcome, time; never a document."""
-
-    def __init__(self, method: str) -> None:
-        self._method = method
-        self._started = time.monotonic()
-        self.bank: str | None = None
-
-    def failed(self, error: Exception) -> WireError:
-        wire = WireError(*explain(error))
-        self.ended(str(wire.reason))
-        return wire
-
-    def ended(self, outcome: str) -> None:
-        spent = round(1000 * (time.monotonic() - self._started), 1)
-        log.info("call", method=self._method, bank=self.bank, outcome=outcome, milliseconds=spent)
-
-
-def _for_bank(method: Method[Answer]) -> Callable[["BankServicer", Any, Context], Awaitable[Answer]]:
-    """Admit the call, recognize the bank, translate whatever is raised."""
-
-    @wraps(method)
-    async def handle(self: "BankServicer", request: Any, context: Context) -> Answer:
-        call = _Call(method.__name__)
-        try:
-            peer = peer_of(context.auth_context())
-            call.bank = peer.bank
-            with self.admission.admit(peer.bank):
-                answer = await method(self, await self.relay.recognize(peer), request, context)
-                call.ended("OK")
-                return answer
-        except Exception as error:  # the process edge
-            wire = call.failed(error)
-        return await context.abort(wire.code, wire.message, wire.trailing_metadata())
-
-    return handle
 
 
 class BankServicer(bank_pb2_grpc.BankServiceServicer):
@@ -77,19 +30,19 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         self.relay = relay
         self.admission = admission
 
-    @_for_bank
+    @for_bank
     async def GetCatalogue(self, bank: BankId, request: Any, context: Context) -> catalogue_pb2.GetCatalogueResponse:
         return await self.relay.catalogue(request, context.time_remaining())
 
-    @_for_bank
+    @for_bank
     async def RegisterModel(self, bank: BankId, request: Any, context: Context) -> model_pb2.RegisterModelResponse:
         return await self.relay.register_model(bank, request, context.time_remaining())
 
-    @_for_bank
+    @for_bank
     async def RegisterTrees(self, bank: BankId, requests: Any, context: Context) -> model_pb2.RegisterModelResponse:
         return await self.relay.register_trees(bank, requests, context.time_remaining())
 
-    @_for_bank
+    @for_bank
     async def ListModels(self, bank: BankId, request: Any, context: Context) -> model_pb2.ListModelsResponse:
         page = parse_page(request.page_size, request.page_token, _MAX_MODELS)
         rows, following = await self.relay.models(bank, page)
@@ -104,7 +57,7 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         ]
         return model_pb2.ListModelsResponse(models=models, next_page_token=following.token() if following else "")
 
-    @_for_bank
+    @for_bank
     async def ListAuthorizations(
         self, bank: BankId, request: Any, context: Context
     ) -> authorization_pb2.ListAuthorizationsResponse:
@@ -121,14 +74,14 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
             authorizations=entries, next_page_token=following.token() if following else ""
         )
 
-    @_for_bank
+    @for_bank
     async def Assess(self, bank: BankId, request: Any, context: Context) -> assessment_pb2.AssessResponse:
         return await self.relay.assess(bank, request, context.time_remaining())
 
     async def AssessMany(
         self, requests: AsyncIterator[assessment_pb2.AssessRequest], context: Context
     ) -> AsyncIterator[assessment_pb2.AssessResponse]:
-        call = _Call("AssessMany")
+        call = Call("AssessMany")
         try:
             peer = peer_of(context.auth_context())
             call.bank = peer.bank

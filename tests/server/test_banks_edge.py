@@ -197,7 +197,7 @@ def test_a_message_beyond_the_limit_never_reaches_the_service(platform: Platform
 def test_health_and_reflection_answer(platform: PlatformUnderTest) -> None:
     channel = platform.channel("bank-a")
     probe = health_pb2_grpc.HealthStub(channel)
-    for service in ("", "xinyidai.v1.BankService"):
+    for service in ("", "xinyidai.v1.BankService", "xinyidai.v1.MarketService"):
         answer = probe.Check(health_pb2.HealthCheckRequest(service=service))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
