@@ -53,7 +53,7 @@ def test_a_bank_registers_trees_and_gets_the_exact_score(
     assert result.score == ensemble.score_cells([cells[f.code] for f in ensemble.catalogue.features])
     assert (result.centibits_charged, result.repeated) == (1001, False)
     assert bank.assess(wallet.enterprise, registered).repeated
-    assert [model.model_id for model in bank.models()] == [registered.model_id]
+    assert registered.model_id in [model.model_id for model in bank.models()]
     wallet.close()
 
 

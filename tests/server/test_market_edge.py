@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from xinyidai.demands import Choice, DemandAction, DemandDocument, demand_id
 from xinyidai.identifiers import BankId, EnclaveId
 from xinyidai.market import DemandTerms, Guarantee, LoanPurpose, OfferTerms, ProductTerms, Repayment
@@ -185,7 +186,7 @@ def test_signatures_of_others_are_refused(market: PlatformUnderTest) -> None:
         (offer_request("0" * 32), "Offer", Reason.DEMAND_UNKNOWN),
         (offer_request("0" * 32, terms=market_pb2.OfferTerms(amount_fen=-1)), "Offer", Reason.DOCUMENT_MALFORMED),
     ],
-    ids=str,
+    ids=lambda value: "request" if isinstance(value, Message) else str(value),
 )
 def test_what_a_bank_may_not_ask(market: PlatformUnderTest, request_: Any, method: str, expected: Reason) -> None:
     with pytest.raises(grpc.RpcError) as caught:
