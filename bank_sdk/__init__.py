@@ -3,10 +3,14 @@
 What is named in `__all__` is the interface; every module of this package is private.
 """
 
+from xinyidai.alerts.documents import Alert
+from xinyidai.alerts.rules import Level
 from xinyidai.catalogue import Catalogue, CellKind, builtin_catalogue, load_catalogue, parse_catalogue
 from xinyidai.market import DeclineReason, Guarantee, LoanPurpose, OfferTerms, ProductTerms, Repayment
+from xinyidai.whitelist.lists import Member, Withdrawal
 
 from bank_sdk.advice import next_step
+from bank_sdk.alerts import AlertClient, ReceivedAlert, WatchStatus
 from bank_sdk.calibration import calibrate_grades, calibrate_scale
 from bank_sdk.client import BankClient
 from bank_sdk.comparison import Comparison, Pair, SwapCell, compare
@@ -31,6 +35,8 @@ from bank_sdk.errors import (
     ImportRefused,
     InputError,
     KeyStoreError,
+    ListExpired,
+    ListRolledBack,
     LossyBinLabels,
     MarketRefused,
     MissingPolicyRequired,
@@ -57,6 +63,7 @@ from bank_sdk.errors import (
     VerificationError,
 )
 from bank_sdk.explain import ReasonCode, reasons
+from bank_sdk.feedback import Outcome, PeriodReview, read_outcomes, review
 from bank_sdk.fit.codes import codes_of
 from bank_sdk.fit.parity import ParityReport, parity_report
 from bank_sdk.fit.stumps import StumpOptions
@@ -83,11 +90,14 @@ from bank_sdk.monitoring import Band, Stability, csi, psi
 from bank_sdk.portfolio import Journal, PortfolioRow, assess_frame, assess_portfolio
 from bank_sdk.results import AssessmentResult, GrantedAuthorization, RegisteredModel, ScoreInterval
 from bank_sdk.sync import BankClientSync
+from bank_sdk.whitelist import WhiteList, WhiteListClient
 from bank_sdk.worker import Decline, Handled, OfferDraft, OfferWorker
 
 __all__ = [
     "AccountRefused",
     "Action",
+    "Alert",
+    "AlertClient",
     "AmbiguousCategory",
     "AnswerNotFresh",
     "AnswerOutOfRange",
@@ -127,6 +137,9 @@ __all__ = [
     "Journal",
     "KeyStore",
     "KeyStoreError",
+    "Level",
+    "ListExpired",
+    "ListRolledBack",
     "LoanProduct",
     "LoanPurpose",
     "LossyBinLabels",
@@ -136,6 +149,7 @@ __all__ = [
     "MarketOffer",
     "MarketRefused",
     "MatchReason",
+    "Member",
     "MissingPolicyRequired",
     "ModelRefused",
     "NotAdditive",
@@ -143,10 +157,12 @@ __all__ = [
     "OfferDraft",
     "OfferTerms",
     "OfferWorker",
+    "Outcome",
     "OverflowProof",
     "Pair",
     "ParityFailed",
     "ParityReport",
+    "PeriodReview",
     "PlanMismatch",
     "PointsChange",
     "PointsInvalid",
@@ -156,6 +172,7 @@ __all__ = [
     "PortfolioRow",
     "ProductTerms",
     "ReasonCode",
+    "ReceivedAlert",
     "RegisteredModel",
     "Repayment",
     "RequestRefused",
@@ -184,6 +201,10 @@ __all__ = [
     "UnsupportedElement",
     "UnsupportedObjective",
     "VerificationError",
+    "WatchStatus",
+    "WhiteList",
+    "WhiteListClient",
+    "Withdrawal",
     "assess_frame",
     "assess_portfolio",
     "builtin_catalogue",
@@ -207,6 +228,8 @@ __all__ = [
     "parity_report",
     "parse_catalogue",
     "psi",
+    "read_outcomes",
     "reasons",
+    "review",
     "train_on_codes",
 ]

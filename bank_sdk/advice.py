@@ -91,6 +91,9 @@ ADVICE: Final = MappingProxyType(
             "请企业提高总预算,或等待窗口期滚动",
             "ask the enterprise to raise its total budget, or wait for the window to move",
         ),
+        "SUBSCRIPTION_UNKNOWN": Text("先订阅白名单", "subscribe first: xyd-bank white-list --subscribe"),
+        "WHITE_LIST_NOT_READY": Text("名单制作中,稍后重试", "the first list is being made; try again in a minute"),
+        "WATCH_UNKNOWN": Text("先登记贷后监测", "start the watch first: xyd-bank alerts --watch"),
         "BANK_NOT_REGISTERED": _ACCOUNT,
         "REQUEST_INVALID": _REQUEST,
         "REQUEST_TOO_LARGE": Text("减少单次请求的企业数", "ask for fewer enterprises in one request"),
@@ -122,6 +125,10 @@ ADVICE: Final = MappingProxyType(
             "do not use the answer; keep the message and tell the platform",
         ),
         "AnswerNotFresh": Text("不要求 fresh 即可使用先前的答复", "ask without fresh if the earlier answer will do"),
+        "ListExpired": Text("等待新名单;勿据旧名单联系企业", "wait for the next list; do not use the old one"),
+        "ListRolledBack": Text(
+            "勿使用旧名单,并告知平台", "do not use the older list; tell the platform, which should not have sent it"
+        ),
         "AnswerOutOfRange": Text(
             "视为没有答复;检查模型与密钥是否对应", "treat it as no answer; check that key and model belong together"
         ),

@@ -36,6 +36,7 @@ from bank_sdk.models.trees import TreeModel
 from bank_sdk.questions import Asker, Item, SignedRequest, as_enterprise, as_grant, registration, usable_newest_first
 from bank_sdk.registration import TreeLine
 from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, RegisteredModel
+from bank_sdk.session import Session
 from bank_sdk.stream import AssessmentStream, read_outcome
 from bank_sdk.verification import Question, verify_model_receipt
 from bank_sdk.wire import call, open_channel
@@ -118,6 +119,10 @@ class BankClient:
     def timeout(self) -> float:
         """Seconds for each call with its repeats."""
         return self._timeout
+
+    async def session(self) -> Session:
+        """Likewise: who signs, who is believed, and the key store."""
+        return Session(self._credentials, self._asker, self._keys, await self._registrars())
 
     async def catalogue(self) -> Catalogue:
         """The catalogue in force, which scorecards are built on. Raises `ServiceError` or `VerificationError`.

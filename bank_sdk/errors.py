@@ -41,7 +41,9 @@ BankSdkError
  │   └─ Unavailable               try again later; `retry_after` in seconds, if the service said so
  └─ VerificationError             an answer or a receipt does not check; nothing was decrypted, or the result is void
      ├─ AnswerNotFresh            a fresh assessment was asked for and an earlier one came back
-     └─ AnswerOutOfRange          the decrypted number is no score of this model
+     ├─ AnswerOutOfRange          the decrypted number is no score of this model
+     ├─ ListExpired               a white list past its time came; nobody on it may be turned to because of it
+     └─ ListRolledBack            an older white list came than was seen before
 """
 
 from types import MappingProxyType
@@ -283,6 +285,14 @@ class AnswerOutOfRange(VerificationError):
     pass
 
 
+class ListExpired(VerificationError):
+    pass
+
+
+class ListRolledBack(VerificationError):
+    pass
+
+
 _GROUPS: Final[dict[type[ServiceError], str]] = {
     AuthorizationRefused: (
         "AUTHORIZATION_UNKNOWN AUTHORIZATION_EXISTS AUTHORIZATION_REVOKED AUTHORIZATION_PAUSED AUTHORIZATION_EXPIRED "
@@ -299,7 +309,7 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
         "CATEGORY_FORBIDDEN CATEGORY_DESTROYED DEPARTMENT_NOT_REGISTERED BATCH_UNKNOWN BATCH_CONFLICT BATCH_INCOMPLETE "
         "BATCH_CONTENT OFFSET_MISMATCH FEATURE_UNKNOWN LINEAGE_UNAVAILABLE DISPUTE_UNKNOWN DISPUTE_LIMIT "
         "DOCUMENT_MALFORMED DOCUMENT_EXPIRED AUDIENCE_MISMATCH NONCE_SPENT USCC_INVALID REQUEST_INVALID "
-        "REQUEST_TOO_LARGE"
+        "REQUEST_TOO_LARGE SUBSCRIPTION_UNKNOWN WATCH_UNKNOWN WHITE_LIST_NOT_READY"
     ),
     MarketRefused: (
         "DEMAND_UNKNOWN DEMAND_STATE DEMAND_VERSION DEMAND_FULL PRODUCT_UNKNOWN PRODUCT_VERSION PRODUCT_CRITERIA "

@@ -5,6 +5,8 @@ A folder (0700) with files (0600):
     store.json        scrypt parameters and salt, a check value, and the SHA-256 of these
     <model id>.key    "XYDK", version, 12-byte nonce, AES-256-GCM of metadata and secret key; AAD: version and file name
     seeds             likewise: SHA-256 of every seed this bank ever encrypted under, so that none is used twice
+    reader          likewise: the key that white lists and alerts are sealed to
+    numbers         likewise: how far their numbers have come, so that an older one is noticed
 
 Nothing of a model is on disk in the clear except its id, which the service knows too. Not guaranteed: protection while
 the process runs, or against restoring an older copy of the folder (which would forget seeds; a fresh seed is random all
@@ -25,6 +27,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from xinyidai.confidential import OpeningKey
 from xinyidai.parameters import PARAMETER_SETS
 from xinyidai.seal import SealError, SecretKey
 from xinyidai.signing import Claims, DocumentMalformed
@@ -139,6 +142,30 @@ class KeyStore:
             if len(set(new)) != len(new) or not used.isdisjoint(new):
                 raise KeyStoreError("an encryption seed came twice; the random generator of this machine is broken")
             self._write(path, known + b"".join(new))
+
+    def reader(self) -> OpeningKey:
+        """The key that lists and alerts are sealed to; made on first use."""
+        path = self._folder / "reader"
+        with self._locked():
+            if not path.exists():
+                self._write(path, OpeningKey.generate().to_der())
+        try:
+            return OpeningKey.from_der(self._read(path))
+        except ValueError as error:
+            raise KeyStoreError("reader was written by another version of the SDK") from error
+
+    def take_number(self, name: str, number: int) -> int:
+        """Remember the highest number under `name`; returns the highest before, 0 if there was none."""
+        path = self._folder / "numbers"
+        with self._locked():
+            try:
+                known = Claims(json.loads(self._read(path)) if path.exists() else {})
+                newest = known.integer(name, 0, _BOUND) if name in known.members else 0
+            except ValueError as error:
+                raise KeyStoreError("numbers was written by another version of the SDK") from error
+            if number > newest:
+                self._write(path, json.dumps({**known.members, name: number}).encode())
+            return newest
 
     def _path(self, model_id: str) -> Path:
         if not _MODEL_ID.fullmatch(model_id):

@@ -62,6 +62,10 @@ class BankClientSync:
             self._run(self._client.close())
             self._stop()
 
+    def run(self, work: Callable[[BankClient], Coroutine[Any, Any, Value]]) -> Value:
+        """For parts without a blocking face of their own: `client.run(lambda c: WhiteListClient(c).white_list())`."""
+        return self._run(work(self._client))
+
     def catalogue(self) -> Catalogue:
         return self._run(self._client.catalogue())
 

@@ -20,7 +20,7 @@ from xinyidai.catalogue import Catalogue, CatalogueError, builtin_catalogue, loa
 from xinyidai.identifiers import parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
 from xinyidai.signing import DocumentError, SigningKey
-from xinyidai.v1 import enclave_pb2_grpc
+from xinyidai.v1 import alerts_pb2_grpc, enclave_pb2_grpc, whitelist_pb2_grpc
 
 from enclave.authority.disputes import dispute_key
 from enclave.authority.epochs import current_epoch, rotate_epoch
@@ -35,12 +35,14 @@ from enclave.hardening import harden, leave_network
 from enclave.lineage.answer import LineageDesk
 from enclave.logs import configure_logging
 from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.rpc.outreach import OutreachServicer
 from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
 from enclave.scoring.evaluator import Evaluator
 from enclave.scoring.pool import WorkerPool
 from enclave.service import Deadlines, EnclaveService
 from enclave.settings import EnclaveSettings, load_settings
+from enclave.whitelist.lists import ListRules
 
 _MAX_RECEIVE: Final = 256 * 1024
 _STOP_SECONDS: Final = 5
@@ -109,6 +111,7 @@ async def build_enclave(
             settings.answer_deadline_trees_ms / 1000,
         ),
         LineageDesk(settings.data_dir, trust, environment, key),
+        ListRules(60 * settings.white_list_lifetime_minutes, settings.white_list_standing_days),
     )
 
 
@@ -120,6 +123,9 @@ def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tup
         interceptors=[] if on_socket else [OnlyTheServer()],
     )
     enclave_pb2_grpc.add_EnclaveServiceServicer_to_server(EnclaveServicer(service), server)  # type: ignore[no-untyped-call]
+    outreach = OutreachServicer(service.outreach)
+    whitelist_pb2_grpc.add_EnclaveWhiteListServiceServicer_to_server(outreach, server)  # type: ignore[no-untyped-call]
+    alerts_pb2_grpc.add_EnclaveAlertServiceServicer_to_server(outreach, server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     if on_socket:

@@ -24,9 +24,11 @@ from enclave.environment import EnclaveEnvironmentError, Environment, LockedByte
 from enclave.errors import Refused
 from enclave.lineage.answer import LineageDesk
 from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
+from enclave.outreach import Outreach
 from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
+from enclave.whitelist.lists import ListRules
 
 _UPLOADS = 2
 _LOOK_SECONDS = 1.0
@@ -63,6 +65,7 @@ class EnclaveService:
         trees: TreeStore,
         deadlines: Deadlines,
         desk: LineageDesk,
+        list_rules: ListRules,
     ) -> None:
         self.trust = trust
         self._store = store
@@ -78,6 +81,7 @@ class EnclaveService:
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
+        self.outreach = Outreach(trust, store, environment, self.matrix, list_rules)
 
     def matrix(self) -> Matrix:
         """The current snapshot; a newly loaded one is picked up within a second."""

@@ -44,6 +44,10 @@ class EnclaveSettings(BaseModel):
     """What one bank may learn of one enterprise in 12 months, unless the enterprise sets another limit."""
     budget_total_bits: int = Field(default=128, ge=0, le=1_000)
     """Likewise over all banks."""
+    white_list_lifetime_minutes: int = Field(default=60, ge=1, le=7 * 24 * 60)
+    """How long a bank may use a white list; the platform asks for new ones well before."""
+    white_list_standing_days: int = Field(default=28, ge=0, le=366)
+    """A standing is determined anew, and charged again, at most this often."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 

@@ -17,20 +17,24 @@ from sqlalchemy.exc import SQLAlchemyError
 from xinyidai.identity import Role, TrustAnchor, load_chain
 
 from server.admission import Admission
+from server.bell import Bell
+from server.clock import Clock
 from server.commands import add_bank, drop_bank, now
 from server.db import Database, SchemaOutdated, check_schema, migrate
 from server.enclaves import Enclaves, build_enclaves
 from server.errors import Refused
 from server.logs import configure_logging
-from server.market.clock import MarketClock
 from server.market.desk import MarketDesk
 from server.market.rules import MarketRules
+from server.relay.alerts import AlertRelay
 from server.relay.banks import BankRelay
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
+from server.relay.whitelist import WhiteListRelay
 from server.rest.app import build_rest
 from server.rest.https import RestEdge
 from server.rpc.market import MarketServicer
+from server.rpc.outreach import AlertServicer, WhiteListServicer
 from server.rpc.server import BankEdge, build_bank_edge
 from server.rpc.servicer import BankServicer
 from server.settings import ServerSettings, load_settings
@@ -47,7 +51,9 @@ class Server:
     database: Database
     enclaves: Enclaves
     market: MarketDesk
-    market_clock: MarketClock
+    market_clock: Clock
+    bell: Bell
+    relay_clock: Clock
     stop_seconds: float
 
     async def start(self) -> None:
@@ -55,12 +61,15 @@ class Server:
         await self.banks.start()
         await self.rest.start()
         self.market_clock.start()
+        self.relay_clock.start()
 
     async def stop(self) -> None:
         """Both edges finish what is at work; then connections and database close."""
         # Streams of the market have no end of their own.
         self.market.end_streams()
+        self.bell.end()
         await self.market_clock.stop()
+        await self.relay_clock.stop()
         await asyncio.gather(self.banks.stop(self.stop_seconds), self.rest.stop())
         await self.enclaves.close()
         self.database.close()
@@ -88,15 +97,21 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     journal = Journal(database, clock)
     # A place for each edge: the public one cannot crowd out the banks.
     banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
-    relay, desk = BankRelay(enclaves, database, journal), build_desk(settings, database, clock)
+    relay, desk, bell = BankRelay(enclaves, database, journal), build_desk(settings, database, clock), Bell()
+    lists = WhiteListRelay(enclaves, database, journal, bell, settings.white_list_refresh_seconds)
+    alerts = AlertRelay(enclaves, database, journal, bell)
+    streams = Admission(settings.max_concurrent_calls)
     edge = build_bank_edge(
         settings,
         BankServicer(relay, banks),
         MarketServicer(relay, desk, banks, Admission(settings.max_concurrent_calls)),
+        WhiteListServicer(relay, lists, banks, streams),
+        AlertServicer(relay, alerts, banks, streams),
     )
-    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), desk, public)
-    sweeper = MarketClock(desk, settings.market_sweep_seconds)
-    return Server(edge, RestEdge(settings, app), database, enclaves, desk, sweeper, settings.stop_seconds)
+    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), desk, lists, public)
+    sweeper = Clock(settings.market_sweep_seconds, desk.sweep)
+    turns = Clock(settings.outreach_sweep_seconds, lists.sweep, alerts.sweep)
+    return Server(edge, RestEdge(settings, app), database, enclaves, desk, sweeper, bell, turns, settings.stop_seconds)
 
 
 def build_desk(settings: ServerSettings, database: Database, clock: Callable[[], int]) -> MarketDesk:

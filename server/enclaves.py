@@ -10,7 +10,7 @@ import structlog
 from xinyidai.identifiers import EnclaveId, parse_enclave_id
 from xinyidai.reasons import Reason
 from xinyidai.status import read_error
-from xinyidai.v1 import catalogue_pb2, enclave_pb2, enclave_pb2_grpc
+from xinyidai.v1 import alerts_pb2_grpc, catalogue_pb2, enclave_pb2, enclave_pb2_grpc, whitelist_pb2_grpc
 
 from server.errors import AudienceUnknown, EnclaveRefused, EnclaveUnavailable, Refused
 from server.settings import ServerSettings
@@ -50,6 +50,14 @@ class Enclave:
             return await method(request, timeout=_shorter(self.deadline_seconds, remaining))
         except grpc.aio.AioRpcError as error:
             raise translate(self.id, error) from error
+
+    @property
+    def white_list(self) -> whitelist_pb2_grpc.EnclaveWhiteListServiceStub:
+        return whitelist_pb2_grpc.EnclaveWhiteListServiceStub(self.channel)  # type: ignore[no-untyped-call]
+
+    @property
+    def alerts(self) -> alerts_pb2_grpc.EnclaveAlertServiceStub:
+        return alerts_pb2_grpc.EnclaveAlertServiceStub(self.channel)  # type: ignore[no-untyped-call]
 
     def patient(self) -> "Enclave":
         """The same enclave for a call that streams."""
@@ -104,6 +112,9 @@ class Enclaves:
             enclave.stub.GetQuality, enclave_pb2.GetQualityRequest()
         )
         return answer
+
+    def each(self) -> tuple[Enclave, ...]:
+        return tuple(self._by_id.values())
 
     def choose(self, audience: Iterable[str]) -> Enclave:
         """The first enclave named that is one of this platform's. Raises `AudienceUnknown`."""

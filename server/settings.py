@@ -50,6 +50,10 @@ class ServerSettings(BaseSettings):
     """How long a demand waits to be grabbed before the platform assigns it to the bank that fits best."""
     market_sweep_seconds: float = Field(default=1, gt=0, le=3_600)
     """How often the market's clock is looked at."""
+    white_list_refresh_seconds: int = Field(default=600, ge=1, le=86_400)
+    """A bank's white list is made anew after this long even if nothing changed; well below its lifetime."""
+    outreach_sweep_seconds: float = Field(default=2, gt=0, le=3_600)
+    """How often it is looked whether a white list or a check after the loan is due."""
     enclaves: tuple[EnclaveAddress, ...] = Field(min_length=1, max_length=16)
     enclave_deadline_seconds: float = Field(default=10, gt=0, le=600)
     """The longest a single call waits for an enclave; a bank's shorter deadline wins."""

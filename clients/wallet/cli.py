@@ -19,6 +19,7 @@ from clients.wallet.options import Address, Folder, Passphrase, console
 from clients.wallet.platform import WalletError
 from clients.wallet.terms import GrantTerms
 from clients.wallet.wallet import Wallet
+from clients.wallet.whitelist_cli import app as white_list_app
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="企业钱包 / the enterprise's wallet")
 _STATES = {
@@ -34,6 +35,7 @@ _NO_VALUE = {
     "not_traced": "记录过多,未在线追溯 / too many records to trace online",
 }
 app.add_typer(market_app, name="market")
+app.add_typer(white_list_app, name="white-list")
 Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 

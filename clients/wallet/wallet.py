@@ -43,6 +43,7 @@ from xinyidai.statements import Access, Action, KeyRegistration, Statement
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
+from clients.wallet.whitelist import WalletWhiteList
 
 _LIFETIME_SECONDS: Final = 240
 _PAGE: Final = 200
@@ -318,6 +319,11 @@ class Wallet:
     def market(self) -> WalletMarket:
         """Products, demands and offers."""
         return WalletMarket(self, self._platform, self._sign_demand)
+
+    @property
+    def white_list(self) -> WalletWhiteList:
+        """Opt in, opt out, and what banks were told besides scores."""
+        return WalletWhiteList(self, self._platform, self._key, self._enclaves, self._stamp, self._access)
 
     def _sign_demand(self, action: DemandAction, **members: Any) -> str:
         return DemandDocument(self._stamp(), self.enterprise, action, **members).sign(self._key)

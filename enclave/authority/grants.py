@@ -83,6 +83,8 @@ def reset_key(connection: sqlite3.Connection, enterprise: str) -> int:
         revoked = connection.execute(
             "UPDATE authorization SET state = 'revoked' WHERE enterprise = ? AND state <> 'revoked'", (enterprise,)
         )
+        connection.execute("UPDATE white_list_opt_in SET state = 'out' WHERE enterprise = ?", (enterprise,))
+        connection.execute("DELETE FROM white_list_demand WHERE enterprise = ?", (enterprise,))
     return revoked.rowcount
 
 
@@ -271,6 +273,7 @@ def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list
     """(token, state, assessments made) of every authorization of an enterprise, newest first, at most 500."""
     rows = connection.execute(
         "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
+        " + (SELECT count(*) FROM disclosure WHERE basis = digest)"
         " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
         (enterprise,),
     ).fetchall()

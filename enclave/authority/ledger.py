@@ -194,11 +194,7 @@ def _check_limits(
     centibits: int,
     now: int,
 ) -> None:
-    (made,) = connection.execute(
-        "SELECT count(*) FROM assessment WHERE authorization = ?", (item.authorization,)
-    ).fetchone()
-    if made >= grant.max_assessments:
-        raise Refused(Reason.AUTHORIZATION_USED_UP, "every assessment this authorization allows has been made")
+    check_uses(connection, item.authorization, grant)
     pause = PURPOSES[grant.purpose].min_days_between * DAY_SECONDS
     (latest,) = connection.execute(
         "SELECT max(charged_at) FROM assessment WHERE authorization = ? AND model_id = ?",
@@ -206,8 +202,34 @@ def _check_limits(
     ).fetchone()
     if pause and latest is not None and now - latest < pause:
         raise Refused(Reason.PURPOSE_LIMIT, f"{grant.purpose} allows one assessment in {pause // DAY_SECONDS} days")
-    for bank, limit, spent in budgets(connection, trust, item.enterprise, (asked.bank, ""), now):
-        if spent + centibits > limit:
+    check_budgets(connection, trust, item.enterprise, asked.bank, centibits, now)
+
+
+def check_uses(connection: sqlite3.Connection, digest: str, grant: Authorization) -> None:
+    """An alert is a use like an assessment. Raises `Refused`."""
+    (made,) = connection.execute(
+        "SELECT (SELECT count(*) FROM assessment WHERE authorization = ?1)"
+        " + (SELECT count(*) FROM disclosure WHERE basis = ?1)",
+        (digest,),
+    ).fetchone()
+    if made >= grant.max_assessments:
+        raise Refused(Reason.AUTHORIZATION_USED_UP, "every assessment this authorization allows has been made")
+
+
+def check_budgets(
+    connection: sqlite3.Connection,
+    trust: Trust,
+    enterprise: str,
+    asking: str,
+    centibits: int,
+    now: int,
+    total_centibits: int | None = None,
+) -> None:
+    """Raises `Refused` unless the budgets cover `centibits` more to the bank `asking`, and `total_centibits` (None: as
+    many) more over all banks."""
+    total = centibits if total_centibits is None else total_centibits
+    for bank, limit, spent in budgets(connection, trust, enterprise, (asking, ""), now):
+        if spent + (centibits if bank else total) > limit:
             if bank:
                 raise Refused(Reason.BUDGET_BANK_EXHAUSTED, "the enterprise's budget for this bank does not cover this")
             raise Refused(Reason.BUDGET_TOTAL_EXHAUSTED, "the enterprise's budget over all banks does not cover this")
@@ -224,9 +246,9 @@ def budgets(
         ).fetchone()
         default = trust.budget_bank_centibits if bank else trust.budget_total_centibits
         (spent,) = connection.execute(
-            "SELECT coalesce(sum(centibits), 0) FROM assessment"
+            "SELECT coalesce(sum(CASE WHEN ? = '' THEN total_centibits ELSE centibits END), 0) FROM charged"
             " WHERE enterprise = ? AND (? = '' OR bank = ?) AND charged_at > ?",
-            (enterprise, bank, bank, now - WINDOW_SECONDS),
+            (bank, enterprise, bank, bank, now - WINDOW_SECONDS),
         ).fetchone()
         found.append((bank, default if row is None else row[0], spent))
     return found
@@ -296,7 +318,7 @@ def usage_of(connection: sqlite3.Connection, enterprise: str, before: int, count
 def banks_charging(connection: sqlite3.Connection, enterprise: str, now: int) -> tuple[str, ...]:
     """Banks that spent bits on an enterprise in the window, or that it ever authorized or set a budget for."""
     rows = connection.execute(
-        "SELECT bank FROM assessment WHERE enterprise = ? AND charged_at > ? UNION"
+        "SELECT bank FROM charged WHERE enterprise = ? AND charged_at > ? UNION"
         " SELECT bank FROM budget WHERE enterprise = ? AND bank <> '' UNION"
         " SELECT bank FROM authorization WHERE enterprise = ? ORDER BY 1",
         (enterprise, now - WINDOW_SECONDS, enterprise, enterprise),

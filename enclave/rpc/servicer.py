@@ -2,17 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import wraps
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
 
 import grpc
-import structlog
 from cryptography.hazmat.primitives.serialization import Encoding
-from xinyidai.framing import FrameError
 from xinyidai.reasons import Reason
-from xinyidai.signing import DocumentError
-from xinyidai.status import WireError
 from xinyidai.v1 import (
     assessment_pb2,
     authorization_pb2,
@@ -27,6 +22,8 @@ from enclave.authority.grants import GrantState
 from enclave.authority.ledger import Stored
 from enclave.errors import Refused
 from enclave.quality.board import LEAST_ENTERPRISES
+from enclave.rpc.errors import translated as _translated
+from enclave.rpc.errors import wire_error
 from enclave.service import EnclaveService
 
 _IN_FLIGHT: Final = 4
@@ -38,30 +35,6 @@ _STATES: Final = {
     "revoked": authorization_pb2.AUTHORIZATION_STATE_REVOKED,
     "expired": authorization_pb2.AUTHORIZATION_STATE_EXPIRED,
 }
-log = structlog.get_logger("enclave.rpc")
-Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
-
-
-def wire_error(error: Exception) -> WireError:
-    """What the other side may know of an error. Anything unforeseen is logged here and is only "internal" outside."""
-    if isinstance(error, Refused | DocumentError):
-        return WireError(error.reason, str(error))
-    if isinstance(error, FrameError):
-        return WireError(Reason(error.reason), str(error))
-    log.error("unforeseen error", exc_info=error)
-    return WireError(Reason.INTERNAL, "the enclave failed; it has logged why. Try again later")
-
-
-def _translated(method: Method) -> Method:
-    @wraps(method)
-    async def call(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await method(self, request, context)
-        except Exception as error:  # the process edge
-            wire = wire_error(error)
-        await context.abort(wire.code, wire.message, wire.trailing_metadata())
-
-    return call  # type: ignore[return-value]
 
 
 class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):

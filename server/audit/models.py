@@ -31,6 +31,10 @@ class Kind(StrEnum):
     MAKE_OFFER = "make_offer"
     WITHDRAW_OFFER = "withdraw_offer"
     FULFIL_DEMAND = "fulfil_demand"
+    WHITE_LIST_STATEMENT = "white_list_statement"
+    SUBSCRIBE_WHITE_LIST = "subscribe_white_list"
+    READ_DISCLOSURES = "read_disclosures"
+    SET_WATCH = "set_watch"
 
 
 class AuditEvent(Record, table=True):

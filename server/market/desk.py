@@ -38,6 +38,7 @@ from server.market.views import (
     news_views,
 )
 from server.paging import Page, Position
+from server.whitelist.service import carry_demand
 
 _NEWS: Final = 100
 _WAIT_SECONDS: Final = 1.0
@@ -87,6 +88,7 @@ class MarketDesk:
         def work(session: Session) -> EnterpriseView:
             self._spend(session, verified, now)
             demand = self._carry_out(session, verified, now)
+            carry_demand(session, document.enterprise, document.action, raw)
             return enterprise_view(session, document.enterprise, demand.demand_id)
 
         event = Event(_ACTIONS[document.action], OK, enterprise=document.enterprise)

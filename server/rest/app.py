@@ -15,10 +15,12 @@ from server.market.desk import MarketDesk
 from server.pages.quality import page_routes
 from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay
+from server.relay.whitelist import WhiteListRelay
 from server.rest.edge import Edge
 from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
+from server.rest.whitelist import white_list_routes
 
 _DESCRIPTION: Final = (
     "企业授权、撤销、查看本企业数据的使用情况。平台只转发,由数据域逐一验证签名。\n\n"
@@ -29,7 +31,12 @@ _MOST_ERRORS: Final = 5
 
 
 def build_rest(
-    database: Database, enclaves: Enclaves, relay: EnterpriseRelay, desk: MarketDesk, admission: Admission
+    database: Database,
+    enclaves: Enclaves,
+    relay: EnterpriseRelay,
+    desk: MarketDesk,
+    lists: WhiteListRelay,
+    admission: Admission,
 ) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
@@ -42,6 +49,7 @@ def build_rest(
     )
     app.include_router(enterprise_routes(relay))
     app.include_router(market_routes(desk))
+    app.include_router(white_list_routes(lists))
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))

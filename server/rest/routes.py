@@ -38,7 +38,7 @@ class AccessMissing(Refused):
     reason = Reason.SIGNATURE_INVALID
 
 
-def _access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
+def access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
     """Raises `AccessMissing`."""
     if (
         credentials is None
@@ -88,7 +88,7 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
 
     @router.get("/authorizations", summary="本企业的授权 / The enterprise's own authorizations")
     async def list_authorizations(credentials: Credentials) -> schemas.AuthorizationList:
-        answer = await relay.usage(_access_token(credentials), 1, "")
+        answer = await relay.usage(access_token(credentials), 1, "")
         return schemas.AuthorizationList(authorizations=_entries(answer))
 
     @router.post(
@@ -110,7 +110,7 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
         page_size: Annotated[int, Query(ge=0, le=500, description="0 means 100.")] = 0,
         page_token: Annotated[str, Query(max_length=64)] = "",
     ) -> schemas.UsagePage:
-        return _usage_page(await relay.usage(_access_token(credentials), page_size, page_token))
+        return _usage_page(await relay.usage(access_token(credentials), page_size, page_token))
 
     return router
 

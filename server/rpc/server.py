@@ -6,9 +6,19 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from xinyidai.v1 import bank_pb2, bank_pb2_grpc, market_pb2, market_pb2_grpc
+from xinyidai.v1 import (
+    alerts_pb2,
+    alerts_pb2_grpc,
+    bank_pb2,
+    bank_pb2_grpc,
+    market_pb2,
+    market_pb2_grpc,
+    whitelist_pb2,
+    whitelist_pb2_grpc,
+)
 
 from server.rpc.market import MarketServicer
+from server.rpc.outreach import AlertServicer, WhiteListServicer
 from server.rpc.servicer import BankServicer
 from server.settings import ServerSettings
 
@@ -16,6 +26,8 @@ _MAX_RECEIVE: Final = 256 * 1024
 _SERVICES: Final = (
     bank_pb2.DESCRIPTOR.services_by_name["BankService"].full_name,
     market_pb2.DESCRIPTOR.services_by_name["MarketService"].full_name,
+    whitelist_pb2.DESCRIPTOR.services_by_name["WhiteListService"].full_name,
+    alerts_pb2.DESCRIPTOR.services_by_name["AlertService"].full_name,
 )
 
 
@@ -37,7 +49,13 @@ class BankEdge:
         await self.server.stop(grace_seconds)
 
 
-def build_bank_edge(settings: ServerSettings, servicer: BankServicer, market: MarketServicer) -> BankEdge:
+def build_bank_edge(
+    settings: ServerSettings,
+    servicer: BankServicer,
+    market: MarketServicer,
+    lists: WhiteListServicer,
+    alerts: AlertServicer,
+) -> BankEdge:
     """Raises `OSError` for unreadable files, `RuntimeError` when the address is taken."""
     server = grpc.aio.server(
         options=[
@@ -51,6 +69,8 @@ def build_bank_edge(settings: ServerSettings, servicer: BankServicer, market: Ma
     )
     bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     market_pb2_grpc.add_MarketServiceServicer_to_server(market, server)  # type: ignore[no-untyped-call]
+    whitelist_pb2_grpc.add_WhiteListServiceServicer_to_server(lists, server)  # type: ignore[no-untyped-call]
+    alerts_pb2_grpc.add_AlertServiceServicer_to_server(alerts, server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

@@ -24,6 +24,7 @@ from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
 from enclave.scoring.tree_files import expand_upload
 from enclave.service import Deadlines, EnclaveService
+from enclave.whitelist.lists import ListRules
 from tests.support.authority import FIRST_SNAPSHOT, USCC
 
 
@@ -97,5 +98,6 @@ async def build_service(
     epoch = await store.run(current_epoch, environment)
     desk = LineageDesk(folder, trust, environment, await store.run(dispute_key, environment))
     return EnclaveService(
-        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk
-    ), evaluator
+        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk,
+        ListRules(),
+    ), evaluator  # fmt: skip

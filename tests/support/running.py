@@ -27,6 +27,17 @@ def bank_client(system: System, bank_id: str) -> BankClientSync:
     return BankClientSync.connect(system.grpc_address, credentials, [ENCLAVE_ID], key_store=store, timeout=30)
 
 
+def bank_profile(system: System, bank_id: str, path: Path) -> Path:
+    """A profile for `xyd-bank`, at `path`."""
+    folder, anchor = system.deployment.bank(bank_id), system.deployment.anchor
+    path.write_text(
+        f'address = "{system.grpc_address}"\ncertificate = "{folder}/bank.pem"\nkey = "{folder}/bank.key"\n'
+        f'service_ca = "{anchor("platform")}"\nenclave_ca = "{anchor("enclave")}"\nkey_store = "{folder}/keys"\n'
+        f'enclaves = ["{ENCLAVE_ID}"]\n'
+    )
+    return path
+
+
 def new_wallet(system: System, folder: Path, enterprise: str, *, registered: bool = True) -> Wallet:
     anchor = system.deployment.anchor
     wallet = Wallet.create(

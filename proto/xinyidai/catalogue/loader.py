@@ -53,7 +53,8 @@ _Loader.add_implicit_resolver(
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
-def _read_yaml(raw: bytes) -> Any:
+def read_yaml(raw: bytes) -> Any:
+    """The one document of a file of public data. Raises `CatalogueError`."""
     depth = 0
     try:
         text = raw.decode()
@@ -81,7 +82,7 @@ def parse_catalogue(raw: bytes) -> Catalogue:
     """A catalogue from YAML or canonical JSON, at most 4 MiB. Raises `CatalogueError` and nothing else."""
     if len(raw) > MAX_BYTES:
         raise CatalogueError("file", f"larger than {MAX_BYTES} bytes")
-    document = _read_yaml(raw)
+    document = read_yaml(raw)
     top = _Node("catalogue", document)
     top.only("code", "version", "profile", "title", "provenance", "rules", "common_fields", "categories")
     try:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from server.alerts import models as _alerts  # noqa: F401
 from server.assessments import models as _assessments  # noqa: F401
 from server.audit import models as _audit  # noqa: F401
 from server.authorizations import models as _authorizations  # noqa: F401
@@ -9,6 +10,7 @@ from server.banks import models as _banks  # noqa: F401
 from server.db.base import Record
 from server.enterprises import models as _enterprises  # noqa: F401
 from server.market import models as _market  # noqa: F401
+from server.whitelist import models as _whitelist  # noqa: F401
 
 context.configure(
     connection=context.config.attributes["connection"],

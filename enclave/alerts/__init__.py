@@ -1,0 +1,1 @@
+"""Monitoring after the loan: banks' watches, and one alert for each check."""

@@ -1,0 +1,1 @@
+"""Sealed alerts on their way from the enclaves to the banks."""
