@@ -38,13 +38,12 @@ from bank_sdk.registration import TreeLine
 from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, RegisteredModel
 from bank_sdk.stream import AssessmentStream, read_outcome
 from bank_sdk.verification import Question, verify_model_receipt
-from bank_sdk.wire import call, open_channel
+from bank_sdk.wire import call, every_entry, open_channel
 
 _PAGE = 500
 _MODEL_PAGE = 200
 _LOOKUPS = 32
 """Enterprises up to which a call each is cheaper than listing every authorization of the bank."""
-_MAX_PAGES = 10_000
 
 
 class BankClient:
@@ -168,32 +167,27 @@ class BankClient:
 
     async def models(self) -> list[RegisteredModel]:
         """Every model the service lists for this bank, with the names this key store knows."""
-        found: list[RegisteredModel] = []
-        token = ""
-        for _ in range(_MAX_PAGES):
+
+        async def page(token: str) -> Any:
             request = partial(model_pb2.ListModelsRequest, page_size=_MODEL_PAGE, page_token=token)
-            response = await self._call(self._stub.ListModels, request)
-            found += [await self._listed(entry) for entry in response.models]
-            if not (token := response.next_page_token):
-                return found
-        raise VerificationError("the service's list never ends")
+            return await self._call(self._stub.ListModels, request)
+
+        return [await self._listed(entry) for entry in await every_entry(page, "models", lambda entry: entry.model_id)]
 
     async def authorizations(self, enterprise: str | None = None) -> list[GrantedAuthorization]:
         """Authorizations for this bank, of one enterprise or of all. Raises `ServiceError` or `VerificationError`."""
-        found: list[GrantedAuthorization] = []
-        token = ""
-        for _ in range(_MAX_PAGES):
+
+        async def page(token: str) -> Any:
             request = partial(
                 authorization_pb2.ListAuthorizationsRequest,
                 enterprise=enterprise or "",
                 page_size=_PAGE,
                 page_token=token,
             )
-            response = await self._call(self._stub.ListAuthorizations, request)
-            found += [_granted(entry) for entry in response.authorizations]
-            if not (token := response.next_page_token):
-                return found
-        raise VerificationError("the service's list never ends")
+            return await self._call(self._stub.ListAuthorizations, request)
+
+        found = await every_entry(page, "authorizations", lambda entry: entry.authorization)
+        return [_granted(entry) for entry in found]
 
     async def usable_authorizations(
         self, model: RegisteredModel | str, enterprises: Iterable[str]

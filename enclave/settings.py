@@ -1,11 +1,12 @@
 """The enclave's settings: one frozen object, read once from a TOML file; unknown keys are refused."""
 
-import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from xinyidai.identifiers import parse_enclave_id
+
+from enclave.process import read_values
 
 _PATHS = (
     "data_dir", "sealing_key", "receipt_certificate", "receipt_key", "tls_certificate", "tls_key", "banks_ca",
@@ -49,17 +50,12 @@ class EnclaveSettings(BaseModel):
 
 
 def load_settings(path: Path) -> EnclaveSettings:
-    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key."""
-    values: dict[str, Any] = tomllib.loads(path.read_text())
-    base = path.resolve().parent
-    for name in _PATHS:
-        if name in values:
-            values[name] = base / values[name]
-    if values.get("catalogue", "builtin") != "builtin":
-        values["catalogue"] = str(base / values["catalogue"])
+    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key,
+    and `EnclaveEnvironmentError` when others could change the file."""
+    values = read_values(path, _PATHS)
     listen = str(values.get("listen", ""))
     if listen.startswith("unix:"):
-        values["listen"] = f"unix:{base / listen.removeprefix('unix:')}"
+        values["listen"] = f"unix:{path.resolve().parent / listen.removeprefix('unix:')}"
     settings = EnclaveSettings(**values)
     parse_enclave_id(settings.enclave_id)
     return settings

@@ -88,7 +88,8 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     journal = Journal(database, clock)
     # A place for each edge: the public one cannot crowd out the banks.
     banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
-    relay, desk = BankRelay(enclaves, database, journal), build_desk(settings, database, clock)
+    relay = BankRelay(enclaves, database, journal, settings.stream_silence_seconds)
+    desk = build_desk(settings, database, clock)
     edge = build_bank_edge(
         settings,
         BankServicer(relay, banks),

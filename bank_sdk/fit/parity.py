@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from xinyidai.files import write_whole
 
 from bank_sdk.errors import InputError
-from bank_sdk.files import write_whole
 from bank_sdk.fit.codes import Codes, read_codes, score_codes
 from bank_sdk.metrics import Discrimination, discrimination
 from bank_sdk.models.scorecard import Scorecard

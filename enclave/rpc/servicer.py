@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import wraps
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
 
 import grpc
 import structlog
@@ -27,6 +26,7 @@ from enclave.authority.grants import GrantState
 from enclave.authority.ledger import Stored
 from enclave.errors import Refused
 from enclave.quality.board import LEAST_ENTERPRISES
+from enclave.rpc.translation import translated
 from enclave.service import EnclaveService
 
 _IN_FLIGHT: Final = 4
@@ -39,7 +39,6 @@ _STATES: Final = {
     "expired": authorization_pb2.AUTHORIZATION_STATE_EXPIRED,
 }
 log = structlog.get_logger("enclave.rpc")
-Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
 def wire_error(error: Exception) -> WireError:
@@ -52,16 +51,7 @@ def wire_error(error: Exception) -> WireError:
     return WireError(Reason.INTERNAL, "the enclave failed; it has logged why. Try again later")
 
 
-def _translated(method: Method) -> Method:
-    @wraps(method)
-    async def call(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await method(self, request, context)
-        except Exception as error:  # the process edge
-            wire = wire_error(error)
-        await context.abort(wire.code, wire.message, wire.trailing_metadata())
-
-    return call  # type: ignore[return-value]
+_translated = translated(wire_error)
 
 
 class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):

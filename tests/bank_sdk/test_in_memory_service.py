@@ -33,12 +33,6 @@ def service() -> Iterator[InMemoryService]:
 
 
 @pytest.fixture(scope="module")
-def client(service: InMemoryService) -> Iterator[BankClientSync]:
-    with service.client() as connected:
-        yield connected
-
-
-@pytest.fixture(scope="module")
 def model(client: BankClientSync) -> RegisteredModel:
     return client.register(CARD)
 

@@ -3,6 +3,7 @@
 from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature
 from xinyidai.catalogue.loader import builtin_catalogue, load_catalogue, parse_catalogue
 from xinyidai.catalogue.model import (
+    ARROW_TYPES,
     Application,
     Catalogue,
     Category,
@@ -19,6 +20,7 @@ from xinyidai.catalogue.model import (
 )
 
 __all__ = [
+    "ARROW_TYPES",
     "Application",
     "Catalogue",
     "CatalogueError",

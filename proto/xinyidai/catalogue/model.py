@@ -1,16 +1,29 @@
 """The catalogue as frozen values: categories, record fields, features, cells and the layout of the model polynomial."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from math import isnan
+from typing import Final
 
 from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature
 
 MAX_CELLS = 4096
 """Degree of the smallest parameter set: one coefficient a cell."""
+ARROW_TYPES: Final[Mapping[str, str]] = {
+    "str": "string",
+    "enum": "string",
+    "int": "int64",
+    "yyyymm": "int64",
+    "dec": "float64",
+    "date": "date32",
+    "datetime": "timestamp[us]",
+    "bool": "bool",
+}
+"""Every type of a record field, and what its column is as Arrow, by the alias pyarrow knows it under."""
 
 
 class Direction(StrEnum):
@@ -45,7 +58,7 @@ class Field:
 
     name: str
     type: str
-    """str, int, dec, date, datetime, enum, bool or yyyymm."""
+    """A key of `ARROW_TYPES`."""
     unit: str | None
     values: tuple[str, ...]
     """Of an enum; empty otherwise."""

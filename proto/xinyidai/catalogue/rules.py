@@ -7,6 +7,7 @@ from typing import Final
 
 from xinyidai.catalogue.errors import CatalogueError
 from xinyidai.catalogue.model import (
+    ARROW_TYPES,
     MAX_CELLS,
     Application,
     Catalogue,
@@ -20,7 +21,6 @@ from xinyidai.catalogue.model import (
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _EVIDENCE: Final = re.compile(r"[SRP](\+[SRP])*")
-FIELD_TYPES: Final = ("str", "int", "dec", "date", "datetime", "enum", "bool", "yyyymm")
 _NUMERIC: Final = ("int", "dec")
 _SENSITIVITIES: Final = ("S1", "S2", "S3", "S4")
 _SHARING: Final = ("collect", "interface", "verify", "compute")
@@ -94,8 +94,8 @@ def _check_fields(where: str, fields: tuple[Field, ...]) -> None:
     _distinct(where, [f.name for f in fields])
     for field in fields:
         place = f"{where}.{field.name}"
-        if field.type not in FIELD_TYPES:
-            raise CatalogueError(place, "type is one of " + ", ".join(FIELD_TYPES))
+        if field.type not in ARROW_TYPES:
+            raise CatalogueError(place, "type is one of " + ", ".join(ARROW_TYPES))
         if field.type in _NUMERIC and field.unit is None:
             raise CatalogueError(place, "a number needs a unit")
         if (field.type == "enum") != bool(field.values):

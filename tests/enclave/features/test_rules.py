@@ -13,39 +13,23 @@ from enclave.features.tables import Tables
 from enclave.features.values import feature_values
 from enclave.features.windows import Clock
 from enclave.records.reader import embedded_backend, read_records
+from tests.support.catalogues import one_category
 from tests.support.records import MISSING, Row, told, uscc, write_records
 
 AS_OF = date(2026, 10, 31)
-OTHER = b"""
-code: other-1
-version: "1"
-title: {zh: "x", en: "x"}
-provenance: "x"
-common_fields:
-  - {name: uscc, type: str, evidence: P}
-  - {name: source_dept, type: str, evidence: P}
-  - {name: record_id, type: str, evidence: P}
-  - {name: recv_time, type: datetime, evidence: P}
-  - {name: data_month, type: yyyymm, evidence: P}
-categories:
-- code: build
-  title: {zh: "x", en: "x"}
-  holders: ["x"]
-  provenance: "x"
-  cadence: "monthly"
-  lag_months: 0
-  sensitivity: S1
-  sharing: compute
-  evidence: P
-  fields:
+OTHER = one_category(
+    "build",
+    fields="""
   - {name: tons, type: dec, unit: "t", evidence: P}
   - {name: ships, type: int, unit: "count", evidence: P}
-  features:
+""",
+    features="""
   - {code: port_tons, title: {zh: "x", en: "x"}, definition: "tons", unit: "t", direction: higher, window: as_of,
      grid: [1, 2], field: tons, evidence: P}
   - {code: port_ships, title: {zh: "x", en: "x"}, definition: "ships", unit: "count", direction: higher,
      window: as_of, grid: [1, 2], field: ships, evidence: P}
-"""
+""",
+).encode()
 
 
 def test_a_field_of_the_latest_record_is_read_as_it_is(tmp_path: Path) -> None:
