@@ -1,6 +1,6 @@
 """The catalogue: which categories, record fields, features and cells there are. Data first, with one loader."""
 
-from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature
+from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature, UnknownFigure
 from xinyidai.catalogue.loader import builtin_catalogue, load_catalogue, parse_catalogue
 from xinyidai.catalogue.model import (
     ARROW_TYPES,
@@ -13,9 +13,11 @@ from xinyidai.catalogue.model import (
     Feature,
     FeatureKind,
     Field,
+    Figure,
     Layout,
     Publicity,
     Rule,
+    Step,
     Text,
 )
 
@@ -31,12 +33,15 @@ __all__ = [
     "Feature",
     "FeatureKind",
     "Field",
+    "Figure",
     "Layout",
     "Publicity",
     "Rule",
+    "Step",
     "Text",
     "UnknownCategory",
     "UnknownFeature",
+    "UnknownFigure",
     "builtin_catalogue",
     "load_catalogue",
     "parse_catalogue",

@@ -71,6 +71,33 @@ def test_a_module_whose_fields_are_not_there_is_refused() -> None:
         plan(replace(builtin, categories=(bare, *builtin.categories[1:])))
 
 
+@pytest.mark.parametrize("what", ["not named", "another unit"])
+def test_a_module_whose_figure_is_not_there_is_refused(what: str) -> None:
+    builtin = builtin_catalogue()
+    changed = builtin
+    if what == "another unit":
+        changed = replace(builtin, figures=tuple(replace(figure, unit="wan") for figure in builtin.figures))
+    else:
+        categories = [
+            replace(category, features=tuple(replace(feature, figures=()) for feature in category.features))
+            for category in builtin.categories
+        ]
+        changed = replace(builtin, categories=tuple(categories))
+    with pytest.raises(NoFeatureRule, match="is computed with the figure si_base_lower_limit"):
+        plan(changed)
+
+
+def test_another_figure_is_computed_with(tmp_path: Path) -> None:
+    """An operator who reads the notice corrects the catalogue; no code changes."""
+    rows: list[Row] = [
+        {"insurance_type": "pension", "period_ym": 202608, "data_month": 202608, "insured_count": 2, "base_total": 12e3}
+    ]
+    folder = write_records(tmp_path, builtin_catalogue(), social_insurance=rows)
+    raw = builtin_catalogue().canonical.replace(b'"value":4952', b'"value":6000')
+    for catalogue, ratio in ((builtin_catalogue(), 6000 / 4952), (parse_catalogue(raw), 1.0)):
+        assert told(folder, catalogue, AS_OF)[uscc(1)]["si_base_ratio"] == pytest.approx(ratio)
+
+
 def test_as_of_ends_a_month(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="last day of a month"):
         feature_values(tmp_path, builtin_catalogue(), date(2026, 10, 30))
