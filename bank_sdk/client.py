@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -270,14 +270,24 @@ class BankClient:
         the whole is raised. When a stream breaks, unanswered items are asked again with new nonces; with `fresh` they
         are yielded as `Unavailable` instead, since they may have been charged.
         """
+        async with aclosing(self.assess_batches(items, model, fresh=fresh)) as batches:
+            async for batch in batches:
+                for pair in batch:
+                    yield pair
+
+    async def assess_batches(
+        self, items: Iterable[Item] | AsyncIterable[Item], model: RegisteredModel | str, *, fresh: bool = False
+    ) -> AsyncGenerator[list[tuple[Item, AssessmentResult | BankSdkError]], None]:
+        """As `assess_many`, a signed request at a time: for callers to whom each step costs, such as another thread."""
         stored = await self.stored(model)
 
         async def resolve(item: Item) -> Question:
             return await self._question(item, stored, fresh, None)
 
         stream = AssessmentStream(self._stub, self._asker, resolve, self._read, self._timeout)
-        async for pair in stream.run(items):
-            yield pair
+        async with aclosing(stream.run(items)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def stored(self, model: RegisteredModel | str) -> StoredModel:
         """The model's key and offsets from the key store. Raises `KeyStoreError`."""

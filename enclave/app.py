@@ -61,6 +61,8 @@ def build_trust(settings: EnclaveSettings) -> Trust:
         receipt_key=SigningKey.from_pem(settings.receipt_key.read_bytes(), chain=chain),
         budget_bank_centibits=100 * settings.budget_bank_bits,
         budget_total_centibits=100 * settings.budget_total_bits,
+        most_models=settings.models_per_bank,
+        most_trees=settings.trees_per_bank,
     )
 
 

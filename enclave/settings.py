@@ -45,6 +45,10 @@ class EnclaveSettings(BaseModel):
     """What one bank may learn of one enterprise in 12 months, unless the enterprise sets another limit."""
     budget_total_bits: int = Field(default=128, ge=0, le=1_000)
     """Likewise over all banks."""
+    models_per_bank: int = Field(default=1_000, ge=1, le=1_000_000)
+    """Scorecards one bank may register; each takes 0.1 MB."""
+    trees_per_bank: int = Field(default=20, ge=0, le=10_000)
+    """Tree ensembles one bank may register; each takes up to 0.8 GB."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 
