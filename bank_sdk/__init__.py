@@ -68,6 +68,7 @@ from bank_sdk.fit.codes import codes_of
 from bank_sdk.fit.parity import ParityReport, parity_report
 from bank_sdk.fit.stumps import StumpOptions
 from bank_sdk.fit.train import TrainedModel, train_on_codes
+from bank_sdk.fit.trees import TrainedTrees, TreeOptions, train_trees
 from bank_sdk.fit.woe import ScorecardOptions
 from bank_sdk.keys import KeyStore
 from bank_sdk.market import DemandNotice, LoanProduct, MarketClient, MarketDemand, MarketOffer, MatchReason
@@ -77,11 +78,20 @@ from bank_sdk.models.importers.lightgbm import from_lightgbm
 from bank_sdk.models.importers.load import load_any
 from bank_sdk.models.importers.optbinning import from_optbinning
 from bank_sdk.models.importers.pmml import from_pmml
-from bank_sdk.models.importers.report import ConversionReport, EdgeChange, LostBin, PointsChange, PolicyUse
+from bank_sdk.models.importers.report import (
+    ConversionReport,
+    EdgeChange,
+    LostBin,
+    PointsChange,
+    PolicyUse,
+    Report,
+    TreeReport,
+)
 from bank_sdk.models.importers.scorecardpy import from_scorecardpy
 from bank_sdk.models.importers.sklearn import from_sklearn
 from bank_sdk.models.importers.table import from_csv
 from bank_sdk.models.importers.toad import from_toad
+from bank_sdk.models.importers.tree_imports import TreeImport, load_trees, trees_from_lightgbm, trees_from_xgboost
 from bank_sdk.models.importers.xgboost import from_xgboost
 from bank_sdk.models.scale import Scale
 from bank_sdk.models.scorecard import OverflowProof, Scorecard
@@ -175,6 +185,7 @@ __all__ = [
     "ReceivedAlert",
     "RegisteredModel",
     "Repayment",
+    "Report",
     "RequestRefused",
     "Scale",
     "ScaleRequired",
@@ -190,9 +201,13 @@ __all__ = [
     "SwapCell",
     "TableInvalid",
     "TrainedModel",
+    "TrainedTrees",
     "Tree",
+    "TreeImport",
     "TreeModel",
+    "TreeOptions",
     "TreeProof",
+    "TreeReport",
     "Unavailable",
     "UnknownFeature",
     "UnknownFormat",
@@ -224,6 +239,7 @@ __all__ = [
     "from_xgboost",
     "load_any",
     "load_catalogue",
+    "load_trees",
     "next_step",
     "parity_report",
     "parse_catalogue",
@@ -232,4 +248,7 @@ __all__ = [
     "reasons",
     "review",
     "train_on_codes",
+    "train_trees",
+    "trees_from_lightgbm",
+    "trees_from_xgboost",
 ]

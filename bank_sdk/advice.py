@@ -32,6 +32,9 @@ ADVICE: Final = MappingProxyType(
         "SEED_REUSED": _REGISTER,
         "CIPHERTEXT_REFUSED": _REGISTER,
         "MODEL_UNKNOWN": _REGISTER,
+        "MODEL_LIMIT": Text(
+            "使用已登记的模型,或请数据持有方提高上限", "use a model you registered, or ask the data holder for more"
+        ),
         "CATALOGUE_UNKNOWN": Text(
             "按现行目录重建评分卡", "rebuild the scorecard on the catalogue in force, then register it"
         ),

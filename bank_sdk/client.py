@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,13 +39,12 @@ from bank_sdk.results import STATES, AssessmentResult, GrantedAuthorization, Reg
 from bank_sdk.session import Session
 from bank_sdk.stream import AssessmentStream, read_outcome
 from bank_sdk.verification import Question, verify_model_receipt
-from bank_sdk.wire import call, open_channel
+from bank_sdk.wire import call, every_entry, open_channel
 
 _PAGE = 500
 _MODEL_PAGE = 200
 _LOOKUPS = 32
 """Enterprises up to which a call each is cheaper than listing every authorization of the bank."""
-_MAX_PAGES = 10_000
 
 
 class BankClient:
@@ -173,32 +172,27 @@ class BankClient:
 
     async def models(self) -> list[RegisteredModel]:
         """Every model the service lists for this bank, with the names this key store knows."""
-        found: list[RegisteredModel] = []
-        token = ""
-        for _ in range(_MAX_PAGES):
+
+        async def page(token: str) -> Any:
             request = partial(model_pb2.ListModelsRequest, page_size=_MODEL_PAGE, page_token=token)
-            response = await self._call(self._stub.ListModels, request)
-            found += [await self._listed(entry) for entry in response.models]
-            if not (token := response.next_page_token):
-                return found
-        raise VerificationError("the service's list never ends")
+            return await self._call(self._stub.ListModels, request)
+
+        return [await self._listed(entry) for entry in await every_entry(page, "models", lambda entry: entry.model_id)]
 
     async def authorizations(self, enterprise: str | None = None) -> list[GrantedAuthorization]:
         """Authorizations for this bank, of one enterprise or of all. Raises `ServiceError` or `VerificationError`."""
-        found: list[GrantedAuthorization] = []
-        token = ""
-        for _ in range(_MAX_PAGES):
+
+        async def page(token: str) -> Any:
             request = partial(
                 authorization_pb2.ListAuthorizationsRequest,
                 enterprise=enterprise or "",
                 page_size=_PAGE,
                 page_token=token,
             )
-            response = await self._call(self._stub.ListAuthorizations, request)
-            found += [_granted(entry) for entry in response.authorizations]
-            if not (token := response.next_page_token):
-                return found
-        raise VerificationError("the service's list never ends")
+            return await self._call(self._stub.ListAuthorizations, request)
+
+        found = await every_entry(page, "authorizations", lambda entry: entry.authorization)
+        return [_granted(entry) for entry in found]
 
     async def usable_authorizations(
         self, model: RegisteredModel | str, enterprises: Iterable[str]
@@ -281,14 +275,24 @@ class BankClient:
         the whole is raised. When a stream breaks, unanswered items are asked again with new nonces; with `fresh` they
         are yielded as `Unavailable` instead, since they may have been charged.
         """
+        async with aclosing(self.assess_batches(items, model, fresh=fresh)) as batches:
+            async for batch in batches:
+                for pair in batch:
+                    yield pair
+
+    async def assess_batches(
+        self, items: Iterable[Item] | AsyncIterable[Item], model: RegisteredModel | str, *, fresh: bool = False
+    ) -> AsyncGenerator[list[tuple[Item, AssessmentResult | BankSdkError]], None]:
+        """As `assess_many`, a signed request at a time: for callers to whom each step costs, such as another thread."""
         stored = await self.stored(model)
 
         async def resolve(item: Item) -> Question:
             return await self._question(item, stored, fresh, None)
 
         stream = AssessmentStream(self._stub, self._asker, resolve, self._read, self._timeout)
-        async for pair in stream.run(items):
-            yield pair
+        async with aclosing(stream.run(items)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def stored(self, model: RegisteredModel | str) -> StoredModel:
         """The model's key and offsets from the key store. Raises `KeyStoreError`."""

@@ -6,12 +6,12 @@ from typing import Any
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from xinyidai.files import LooseFile, refuse_loose
 from xinyidai.identifiers import BankId, IdentifierError, parse_bank_id
 from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain, thumbprint
 from xinyidai.signing import DocumentError, SigningKey
 
 from bank_sdk.errors import CredentialsError
-from bank_sdk.files import LooseFile, refuse_loose
 
 _MAX_FILE_BYTES = 1024 * 1024
 

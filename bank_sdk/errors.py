@@ -126,8 +126,9 @@ class BinOverlap(ScorecardError):
 
 
 class MissingPolicyRequired(ScorecardError):
-    def __init__(self, feature: str, cell: str) -> None:
-        super().__init__(f"{feature}: give the {cell} cell a row, or its points to the argument {cell}=")
+    def __init__(self, feature: str, cell: str, mend: str = "") -> None:
+        wanted = mend or f"give the {cell} cell a row, or its points to the argument {cell}="
+        super().__init__(f"{feature}: {wanted}")
         self.feature = feature
         self.cell = cell
 
@@ -164,7 +165,8 @@ class NotAdditive(ImportRefused):
         super().__init__(
             f"trees of depth {depth} ask about several features at once ({sets}); points cannot express that",
             place=place,
-            mend="train with depth 1, or refit on the catalogue's cells with train_on_codes",
+            mend="train with depth 1, refit on the catalogue's cells with train_on_codes, or take it over as trees, "
+            "which are assessed under encryption too: load_trees",
         )
         self.depth = depth
         self.feature_sets = feature_sets
@@ -302,8 +304,8 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
     BudgetExhausted: "AUTHORIZATION_USED_UP BUDGET_BANK_EXHAUSTED BUDGET_TOTAL_EXHAUSTED",
     AccountRefused: ("SIGNATURE_INVALID CERTIFICATE_INVALID BANK_NOT_REGISTERED KEY_NOT_REGISTERED KEY_ALREADY_PINNED"),
     ModelRefused: (
-        "MODEL_UNKNOWN CATALOGUE_UNKNOWN PARAMETER_SET_UNKNOWN SEED_DEGENERATE SEED_REUSED CIPHERTEXT_REFUSED "
-        "FRAME_MALFORMED FRAME_VERSION FRAME_KIND FRAME_LENGTH FRAME_RESIDUE"
+        "MODEL_UNKNOWN MODEL_LIMIT CATALOGUE_UNKNOWN PARAMETER_SET_UNKNOWN SEED_DEGENERATE SEED_REUSED "
+        "CIPHERTEXT_REFUSED FRAME_MALFORMED FRAME_VERSION FRAME_KIND FRAME_LENGTH FRAME_RESIDUE"
     ),
     RequestRefused: (
         "CATEGORY_FORBIDDEN CATEGORY_DESTROYED DEPARTMENT_NOT_REGISTERED BATCH_UNKNOWN BATCH_CONFLICT BATCH_INCOMPLETE "

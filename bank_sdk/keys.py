@@ -28,12 +28,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from xinyidai.confidential import OpeningKey
+from xinyidai.files import LooseFile, refuse_loose, sync_folder, write_whole
 from xinyidai.parameters import PARAMETER_SETS
 from xinyidai.seal import SealError, SecretKey
 from xinyidai.signing import Claims, DocumentMalformed
 
 from bank_sdk.errors import KeyStoreError
-from bank_sdk.files import LooseFile, refuse_loose, sync_folder, write_whole
 from bank_sdk.models.scorecard import CategoryRange
 
 VERSION: Final = 1

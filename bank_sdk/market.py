@@ -12,7 +12,7 @@ from xinyidai.v1 import market_pb2, market_pb2_grpc
 
 from bank_sdk.client import BankClient
 from bank_sdk.errors import InputError, VerificationError
-from bank_sdk.wire import call, service_error
+from bank_sdk.wire import call, every_entry, service_error
 
 _PAGE: Final = 200
 
@@ -118,15 +118,15 @@ class MarketClient:
         return [_product(entry) for entry in response.products]
 
     async def demands(self, places: Iterable[str] = ()) -> list[MarketDemand]:
-        """Demands in which this bank's place is one of `places` (none given: any), newest first."""
-        found: list[MarketDemand] = []
-        token, chosen = "", list(places)
-        while True:
+        """Demands in which this bank's place is one of `places` (none given: any), newest first. Raises
+        `VerificationError` for a list that never ends."""
+        chosen = list(places)
+
+        async def page(token: str) -> Any:
             request = partial(market_pb2.ListDemandsRequest, places=chosen, page_size=_PAGE, page_token=token)
-            response = await self._call(self._stub.ListDemands, request)
-            found += [_demand(entry) for entry in response.demands]
-            if not (token := response.next_page_token):
-                return found
+            return await self._call(self._stub.ListDemands, request)
+
+        return [_demand(entry) for entry in await every_entry(page, "demands", lambda entry: entry.demand_id)]
 
     async def stream(self, resume_token: str = "") -> AsyncGenerator[DemandNotice, None]:
         """What concerns this bank, from behind `resume_token` on, as it happens; ends when the service stops.

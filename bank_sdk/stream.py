@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -97,7 +97,10 @@ class AssessmentStream:
         self._under_way: deque[_Batch] = deque()
         self._backoff = Backoff(0.0)
 
-    async def run(self, items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[tuple[Item, Outcome]]:
+    async def run(
+        self, items: Iterable[Item] | AsyncIterable[Item]
+    ) -> AsyncGenerator[list[tuple[Item, Outcome]], None]:
+        """A few dozen consecutive items at a time, as soon as all of them are settled."""
         source = _asynchronous(items)
         try:
             while await self._fill(source):
@@ -106,8 +109,7 @@ class AssessmentStream:
                 while not head.complete:
                     await self._advance()
                 self._under_way.popleft()
-                for position, item in enumerate(head.items):
-                    yield item, head.outcomes[position]
+                yield [(item, head.outcomes[position]) for position, item in enumerate(head.items)]
             await self._finish()
         finally:
             self._close()

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from xinyidai.catalogue import Catalogue
@@ -104,22 +105,25 @@ class BankClientSync:
     ) -> Iterator[tuple[Item, AssessmentResult | BankSdkError]]:
         """`items` is read in the calling thread, a few hundred ahead of the results, so a database cursor will do."""
         feed: asyncio.Queue[list[Item]] = asyncio.Queue()
-        results = self._client.assess_many(_drain(feed), model, fresh=fresh)
+        # A batch at a time: a step between the threads for every item would cost more than its decryption.
+        results = self._client.assess_batches(_drain(feed), model, fresh=fresh)
         source = iter(items)
         taken = yielded = 0
         ended = False
         try:
             while True:
-                while not ended and taken - yielded < MOST_UNDER_WAY:
-                    item = next(source, None)
-                    ended = item is None
-                    taken += not ended
-                    self._loop.call_soon_threadsafe(feed.put_nowait, [] if item is None else [item])
-                pair = self._run(_next(results))
-                if pair is None:
+                wanted = 0 if ended else MOST_UNDER_WAY - (taken - yielded)
+                more = list(islice(source, wanted))
+                taken += len(more)
+                for entry in ([more] if more else []) + ([[]] if len(more) < wanted else []):
+                    self._loop.call_soon_threadsafe(feed.put_nowait, entry)
+                ended = ended or len(more) < wanted
+                batch = self._run(_next(results))
+                if batch is None:
                     return
-                yielded += 1
-                yield pair
+                for pair in batch:
+                    yielded += 1
+                    yield pair
         finally:
             if not self._loop.is_closed():
                 self._run(_end(results))
@@ -149,7 +153,8 @@ class BankClientSync:
 async def _drain(feed: "asyncio.Queue[list[Item]]") -> AsyncIterator[Item]:
     """Items until an empty list."""
     while entry := await feed.get():
-        yield entry[0]
+        for item in entry:
+            yield item
 
 
 async def _next(results: AsyncIterator[Value]) -> Value | None:

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from xinyidai.reasons import Reason
 from xinyidai.status import read_error
 
-from bank_sdk.errors import ERROR_OF, ServiceError, Unavailable
+from bank_sdk.errors import ERROR_OF, ServiceError, Unavailable, VerificationError
 
 Answer = TypeVar("Answer")
 
@@ -21,6 +21,7 @@ _MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 _LONGEST_ADVICE_SECONDS: Final = 60.0
+MAX_PAGES: Final = 10_000
 _BROKEN_LINE: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL)
 """What the library reports when no party said a word. INTERNAL: the stream was reset, or ended while it was written to,
 in which case the library forgets the status that was sent."""
@@ -117,3 +118,25 @@ async def call(
             if not repeatable or not isinstance(found, Unavailable):
                 raise found from error
         await backoff.pause(found)
+
+
+async def every_entry(page: Callable[[str], Awaitable[Any]], entries: str, name: Callable[[Any], str]) -> list[Any]:
+    """The entries of all pages of a list, first to last. `page`: the answer behind a page token; `entries`: its field
+    with the entries; `name`: what no two entries share.
+
+    Raises `ServiceError`, and `VerificationError` for a list that repeats itself or never ends: the service that makes
+    it is not believed.
+    """
+    found: dict[str, Any] = {}
+    token = ""
+    for _ in range(MAX_PAGES):
+        answer = await page(token)
+        listed = {name(entry): entry for entry in getattr(answer, entries)}
+        if len(listed) != len(getattr(answer, entries)) or not listed.keys().isdisjoint(found):
+            raise VerificationError("the service's list repeats entries")
+        found |= listed
+        if not (token := answer.next_page_token):
+            return list(found.values())
+        if not listed:
+            break
+    raise VerificationError("the service's list never ends")

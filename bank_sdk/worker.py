@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from xinyidai.files import write_whole
 from xinyidai.market import DeclineReason, OfferTerms
 
 from bank_sdk.client import BankClient
@@ -19,7 +20,6 @@ from bank_sdk.errors import (
     Unavailable,
     VerificationError,
 )
-from bank_sdk.files import write_whole
 from bank_sdk.market import MarketClient, MarketDemand
 from bank_sdk.results import AssessmentResult, RegisteredModel
 

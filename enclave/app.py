@@ -5,7 +5,6 @@ import asyncio
 import fcntl
 import json
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +14,9 @@ from typing import Any, Final
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from xinyidai.catalogue import Catalogue, CatalogueError, builtin_catalogue, load_catalogue
 from xinyidai.identifiers import parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
-from xinyidai.signing import DocumentError, SigningKey
+from xinyidai.signing import SigningKey
 from xinyidai.v1 import alerts_pb2_grpc, enclave_pb2_grpc, whitelist_pb2_grpc
 
 from enclave.authority.disputes import dispute_key
@@ -30,11 +27,11 @@ from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose, refuse_writable
-from enclave.errors import Refused
 from enclave.hardening import harden, leave_network
 from enclave.lineage.answer import LineageDesk
 from enclave.logs import configure_logging
-from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.matrix import SnapshotStore
+from enclave.process import add_health, catalogue_of, explained, listen_tls, serve_until_told
 from enclave.rpc.outreach import OutreachServicer
 from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
@@ -45,13 +42,8 @@ from enclave.settings import EnclaveSettings, load_settings
 from enclave.whitelist.lists import ListRules
 
 _MAX_RECEIVE: Final = 256 * 1024
-_STOP_SECONDS: Final = 5
 Frames = Callable[[str], Awaitable[tuple[bytes, bytes]]]
 log = structlog.get_logger("enclave.app")
-
-
-def catalogue_of(settings: EnclaveSettings) -> Catalogue:
-    return builtin_catalogue() if settings.catalogue == "builtin" else load_catalogue(Path(settings.catalogue))
 
 
 def build_trust(settings: EnclaveSettings) -> Trust:
@@ -59,8 +51,6 @@ def build_trust(settings: EnclaveSettings) -> Trust:
     refuse_loose(settings.receipt_key)
     for path in (settings.banks_ca, settings.registrar_ca, settings.platform_ca, settings.receipt_certificate):
         refuse_writable(path)
-    if settings.catalogue != "builtin":
-        refuse_writable(Path(settings.catalogue))
     chain = load_chain(settings.receipt_certificate.read_bytes())
     identity = identity_of(chain[0])
     if (identity.role, identity.name) != (Role.ENCLAVE, settings.enclave_id):
@@ -69,10 +59,12 @@ def build_trust(settings: EnclaveSettings) -> Trust:
         enclave_id=parse_enclave_id(settings.enclave_id),
         banks=TrustAnchor.from_pem(Role.BANK, settings.banks_ca.read_bytes()),
         registrar=TrustAnchor.from_pem(Role.ENTERPRISE, settings.registrar_ca.read_bytes()),
-        catalogue=catalogue_of(settings),
+        catalogue=catalogue_of(settings.catalogue),
         receipt_key=SigningKey.from_pem(settings.receipt_key.read_bytes(), chain=chain),
         budget_bank_centibits=100 * settings.budget_bank_bits,
         budget_total_centibits=100 * settings.budget_total_bits,
+        most_models=settings.models_per_bank,
+        most_trees=settings.trees_per_bank,
     )
 
 
@@ -126,8 +118,7 @@ def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tup
     outreach = OutreachServicer(service.outreach)
     whitelist_pb2_grpc.add_EnclaveWhiteListServiceServicer_to_server(outreach, server)  # type: ignore[no-untyped-call]
     alerts_pb2_grpc.add_EnclaveAlertServiceServicer_to_server(outreach, server)  # type: ignore[no-untyped-call]
-    probe = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
+    probe = add_health(server)
     if on_socket:
         path = Path(settings.listen.removeprefix("unix:"))
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,14 +126,8 @@ def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tup
         path.unlink(missing_ok=True)
         server.add_insecure_port(settings.listen)
         return server, probe, settings.listen
-    refuse_loose(settings.tls_key)
-    credentials = grpc.ssl_server_credentials(
-        [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
-        root_certificates=settings.platform_ca.read_bytes(),
-        require_client_auth=True,
-    )
-    port = server.add_secure_port(settings.listen, credentials)
-    return server, probe, f"{settings.listen.rsplit(':', 1)[0]}:{port}"
+    tls = (settings.tls_certificate, settings.tls_key, settings.platform_ca)
+    return server, probe, listen_tls(server, settings.listen, *tls)
 
 
 @contextmanager
@@ -170,15 +155,7 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
     with sole_owner(settings.data_dir):
         service = await build_enclave(settings, build_evaluator=build_evaluator)
         server, probe, address = build_grpc_server(settings, service)
-        await server.start()
-        await probe.set("", health_pb2.HealthCheckResponse.SERVING)
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-        print(f"ready enclave {address}", flush=True)
-        await stopping.wait()
-        await server.stop(_STOP_SECONDS)
+        await serve_until_told("enclave", server, probe, address)
         await service.close()
 
 
@@ -194,7 +171,7 @@ def _load(settings: EnclaveSettings, records: Path | None, as_of: date) -> None:
     from enclave.commands import load
 
     environment = SoftwareEnvironment(settings.sealing_key)
-    print(load(settings.data_dir, catalogue_of(settings), environment, records, as_of).text())
+    print(load(settings.data_dir, catalogue_of(settings.catalogue), environment, records, as_of).text())
 
 
 def _disputes(chosen: Any, settings: EnclaveSettings) -> str:
@@ -217,12 +194,12 @@ def _lineage_counts(settings: EnclaveSettings, feature: str) -> str:
     from enclave.commands import lineage_counts
 
     environment = SoftwareEnvironment(settings.sealing_key)
-    return lineage_counts(settings.data_dir, catalogue_of(settings), environment, feature)
+    return lineage_counts(settings.data_dir, catalogue_of(settings.catalogue), environment, feature)
 
 
 def _cells(settings: EnclaveSettings, enterprise: str) -> str:
     """What an assessment would use, for whoever holds the records anyway: answers a dispute, and checks a score."""
-    catalogue = catalogue_of(settings)
+    catalogue = catalogue_of(settings.catalogue)
     snapshots = SnapshotStore(settings.data_dir / "snapshots", catalogue)
     matrix = snapshots.open(snapshots.current_id())
     row = matrix.row(enterprise)
@@ -269,20 +246,8 @@ def main(arguments: list[str] | None = None) -> None:
             command.add_argument("--decision", type=Path, required=True)
     chosen = parser.parse_args(arguments)
     configure_logging()
-    try:
-        refuse_writable(chosen.config)
-        settings = load_settings(chosen.config)
-        _run(chosen, settings)
-    except (
-        EnclaveEnvironmentError,
-        SnapshotError,
-        DocumentError,
-        CatalogueError,
-        OSError,
-        ValueError,
-        Refused,
-    ) as error:
-        sys.exit(f"xyd-enclave: {error}")
+    with explained("xyd-enclave"):
+        _run(chosen, load_settings(chosen.config))
 
 
 def _run(chosen: Any, settings: EnclaveSettings) -> None:

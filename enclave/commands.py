@@ -8,14 +8,13 @@ from pathlib import Path
 
 from xinyidai.catalogue import Catalogue
 from xinyidai.identifiers import parse_department_id
-from xinyidai.identity import Role, TrustAnchor
 
 from enclave.authority import disputes
 from enclave.authority.store import Store
 from enclave.authority.trust import Trust
 from enclave.environment import Environment
 from enclave.features.build import LoadReport, build_snapshot
-from enclave.ingest.settings import IngestSettings
+from enclave.ingest.settings import IngestSettings, departments_of
 from enclave.lineage.answer import feature_of
 from enclave.lineage.counts import count_lineage
 from enclave.lineage.origin import Origin, read_origin, write_origin
@@ -97,7 +96,7 @@ def open_disputes(data: Path, environment: Environment, ingest: IngestSettings, 
 
 def decide_dispute(data: Path, trust: Trust, environment: Environment, ingest: IngestSettings, raw: str) -> str:
     """Carry out a department's signed decision; returns the new state. It holds from the next `load` on."""
-    anchor = TrustAnchor.from_pem(Role.DEPARTMENT, ingest.departments_ca.read_bytes())
+    anchor = departments_of(ingest)
     now = environment.clock()
     store = Store(data / "authority.sqlite")
     try:

@@ -7,12 +7,14 @@ Protocol, with a hardware key and attestation as evidence.
 import ctypes
 import mmap
 import os
+import stat
 import time
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from xinyidai import files
 
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
@@ -70,22 +72,38 @@ class LockedBytes:
 def refuse_loose(path: Path) -> None:
     """Raises `EnclaveEnvironmentError` when anyone but the owner may touch `path`."""
     try:
-        status = path.stat()
+        files.refuse_loose(path)
+    except files.LooseFile as error:
+        raise EnclaveEnvironmentError(str(error)) from error
     except OSError as error:
-        raise EnclaveEnvironmentError(f"{path.name} cannot be read: {error.strerror}") from error
-    if status.st_mode & 0o077 or status.st_uid != os.geteuid():
-        raise EnclaveEnvironmentError(f"others may access {path}; run: chmod go= {path} (and own it)")
+        raise _unreadable(path, error) from error
 
 
 def refuse_writable(path: Path) -> None:
     """For what is public but decides whom the enclave believes. Raises `EnclaveEnvironmentError` when anyone but the
-    owner may change `path`."""
+    owner or root may change `path` or put another file in its place: its folder counts too, and where a link leads.
+    Not checked: the folders above those, and links on the way there."""
+    trusted = (0, os.geteuid())
     try:
         status = path.stat()
+        if status.st_mode & 0o022 or not {status.st_uid, path.lstat().st_uid} <= set(trusted):
+            raise _changeable(path)
+        for folder in dict.fromkeys((path.absolute().parent, path.resolve().parent)):
+            status = folder.stat()
+            # In a sticky folder, such as /tmp, nobody replaces what is another's.
+            others = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
+            if others or status.st_uid not in trusted:
+                raise _changeable(folder)
     except OSError as error:
-        raise EnclaveEnvironmentError(f"{path.name} cannot be read: {error.strerror}") from error
-    if status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()):
-        raise EnclaveEnvironmentError(f"others may change {path}; run: chmod go-w {path} (and own it)")
+        raise _unreadable(path, error) from error
+
+
+def _changeable(path: Path) -> EnclaveEnvironmentError:
+    return EnclaveEnvironmentError(f"others may change {path}; run: chmod go-w {path} (and own it)")
+
+
+def _unreadable(path: Path, error: OSError) -> EnclaveEnvironmentError:
+    return EnclaveEnvironmentError(f"{path.name} cannot be read: {error.strerror}")
 
 
 class SoftwareEnvironment:

@@ -31,11 +31,29 @@ _LEAVE: Final = """
 import ctypes, os, sys
 flags, command = int(sys.argv[1]), sys.argv[2:]
 uid, gid = os.geteuid(), os.getegid()
-left = ctypes.CDLL(None, use_errno=True).unshare(flags) == 0
-if left and uid != 0:
-    for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(line)
+
+def leave():
+    if ctypes.CDLL(None, use_errno=True).unshare(flags) != 0:
+        raise OSError(ctypes.get_errno())
+    if uid != 0:
+        for name, line in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(line)
+
+def tried():
+    # Some kernels allow the first half alone, from which there is no way back: a child goes ahead.
+    child = os.fork()
+    if child == 0:
+        try:
+            leave()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+left = tried()
+if left:
+    leave()
 os.environ["XYD_NETWORK"] = "left" if left else "kept"
 os.execv(command[0], command)
 """

@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from xinyidai.catalogue import Catalogue
+from xinyidai.files import write_whole
 
 from enclave.environment import refuse_loose
 
@@ -126,26 +127,12 @@ class SnapshotStore:
             # Random, because receipts name it: a digest of the cells would let their readers check guesses.
             snapshot_id = secrets.token_hex(16)
             head = {"snapshot": snapshot_id, "as_of": as_of.isoformat(), "catalogue": self._catalogue.digest}
-            content = json.dumps({**head, **digests})
-            with (partial / "manifest.json").open("w") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_whole(partial / "manifest.json", json.dumps({**head, **digests}).encode())
             partial.rename(self._root / snapshot_id)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        pointer = self._root / f".{_CURRENT}-{os.getpid()}"
-        with pointer.open("w") as file:
-            file.write(snapshot_id)
-            file.flush()
-            os.fsync(file.fileno())
-        pointer.replace(self._root / _CURRENT)
-        folder = os.open(self._root, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self._root / _CURRENT, snapshot_id.encode())
         return snapshot_id
 
     def current_id(self) -> str:

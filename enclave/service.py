@@ -13,7 +13,7 @@ from xinyidai.identifiers import BankId, Uscc
 from xinyidai.parameters import LINEAR_4096_T1024, PARAMETER_SETS, TREES_8192
 from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
-from xinyidai.requests import MAX_ITEMS
+from xinyidai.requests import MAX_ITEMS, tree_model_id
 
 from enclave.authority import disputes, grants, ledger, models
 from enclave.authority.ledger import Asked, Charged, Present, Stored
@@ -121,7 +121,8 @@ class EnclaveService:
     async def register_model(self, raw: str, untrusted_weights: bytes, untrusted_zero: bytes) -> models.RegisteredModel:
         now = self._environment.clock()
         upload = models.check_upload(self.trust, raw, untrusted_weights, untrusted_zero, now)
-        await self._store.run(models.spend_registration, upload.signer, upload.registration, now)
+        verified = models.VerifiedRegistration(upload.registration, upload.bank, upload.signer)
+        await self._store.run(models.spend_registration, self.trust, verified, upload.model_id, now)
         # Hostile ciphertexts meet the library in a worker process with limits, never here.
         await self._evaluator.check(upload.weights, upload.zero)
         return await self._store.run(models.register_model, self.trust, upload, now)
@@ -132,7 +133,8 @@ class EnclaveService:
         registration = models.verify_registration(self.trust, raw, now)
         if registration.document.parameter_set != TREES_8192.name:
             raise Refused(Reason.PARAMETER_SET_UNKNOWN, f"trees are registered under {TREES_8192.name}")
-        await self._store.run(models.spend_registration, registration.signer, registration.document, now)
+        identity = tree_model_id(registration.document, registration.bank)
+        await self._store.run(models.spend_registration, self.trust, registration, identity, now)
         async with self._uploads:
             receiver = self._trees.receive(registration, self.trust.catalogue.layout.size)
             try:

@@ -1,11 +1,12 @@
 """The enclave's settings: one frozen object, read once from a TOML file; unknown keys are refused."""
 
-import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from xinyidai.identifiers import parse_enclave_id
+
+from enclave.process import read_values
 
 _PATHS = (
     "data_dir", "sealing_key", "receipt_certificate", "receipt_key", "tls_certificate", "tls_key", "banks_ca",
@@ -48,22 +49,21 @@ class EnclaveSettings(BaseModel):
     """How long a bank may use a white list; the platform asks for new ones well before."""
     white_list_standing_days: int = Field(default=28, ge=0, le=366)
     """A standing is determined anew, and charged again, at most this often."""
+    models_per_bank: int = Field(default=1_000, ge=1, le=1_000_000)
+    """Scorecards one bank may register; each takes 0.1 MB."""
+    trees_per_bank: int = Field(default=20, ge=0, le=10_000)
+    """Tree ensembles one bank may register; each takes up to 0.8 GB."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 
 
 def load_settings(path: Path) -> EnclaveSettings:
-    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key."""
-    values: dict[str, Any] = tomllib.loads(path.read_text())
-    base = path.resolve().parent
-    for name in _PATHS:
-        if name in values:
-            values[name] = base / values[name]
-    if values.get("catalogue", "builtin") != "builtin":
-        values["catalogue"] = str(base / values["catalogue"])
+    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key,
+    and `EnclaveEnvironmentError` when others could change the file."""
+    values = read_values(path, _PATHS)
     listen = str(values.get("listen", ""))
     if listen.startswith("unix:"):
-        values["listen"] = f"unix:{base / listen.removeprefix('unix:')}"
+        values["listen"] = f"unix:{path.resolve().parent / listen.removeprefix('unix:')}"
     settings = EnclaveSettings(**values)
     parse_enclave_id(settings.enclave_id)
     return settings

@@ -97,7 +97,8 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     journal = Journal(database, clock)
     # A place for each edge: the public one cannot crowd out the banks.
     banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
-    relay, desk, bell = BankRelay(enclaves, database, journal), build_desk(settings, database, clock), Bell()
+    relay = BankRelay(enclaves, database, journal, settings.stream_silence_seconds)
+    desk, bell = build_desk(settings, database, clock), Bell()
     lists = WhiteListRelay(enclaves, database, journal, bell, settings.white_list_refresh_seconds)
     alerts = AlertRelay(enclaves, database, journal, bell)
     streams = Admission(settings.max_concurrent_calls)

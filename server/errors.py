@@ -14,6 +14,7 @@ class Refused(Exception):
      ├─ RequestInvalid          a parameter is out of its bounds
      ├─ RequestTooLarge
      ├─ Overloaded              try again in a moment
+     │   └─ StreamSilent        the caller opened a stream and says nothing
      ├─ AudienceUnknown         the signed document names no enclave of this platform
      ├─ PeerMismatch            the document's issuer is not the party at the other end of the connection
      ├─ EnclaveRefused          the enclave said no; its reason and message are passed on
@@ -34,6 +35,11 @@ class RequestTooLarge(Refused):
 
 class Overloaded(Refused):
     reason = Reason.OVERLOADED
+
+
+class StreamSilent(Overloaded):
+    def __init__(self) -> None:
+        super().__init__("nothing came on this stream for too long; open another when there is something to send")
 
 
 class AudienceUnknown(Refused):

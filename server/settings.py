@@ -59,6 +59,8 @@ class ServerSettings(BaseSettings):
     """The longest a single call waits for an enclave; a bank's shorter deadline wins."""
     stream_deadline_seconds: float = Field(default=3600, gt=0, le=86_400)
     """The longest one AssessMany stream may last; a bank's shorter deadline wins."""
+    stream_silence_seconds: float = Field(default=60, gt=0, le=3_600)
+    """How long a stream of requests may say nothing before it is closed: it holds a place others could use."""
     max_concurrent_calls: int = Field(default=128, ge=1, le=10_000)
     """Calls and streams at work at once, on each edge for itself; more are refused as OVERLOADED."""
     stop_seconds: float = Field(default=10, ge=0, le=600)

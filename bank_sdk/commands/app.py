@@ -9,23 +9,23 @@ import typer
 from rich.table import Table as Rows
 
 from bank_sdk.commands import clear, keys, outreach, portfolio
+from bank_sdk.commands.models import Conversion, plan, read_model
 from bank_sdk.commands.profile import Profile
 from bank_sdk.commands.shared import (
     DEFAULT_PROFILE,
     BasePoints,
     Edge,
     Missing,
+    ModelFile,
     ModelName,
     Nearest,
     NotApplicable,
     NotAuthorized,
     PolicyPath,
     ProfilePath,
-    Table,
     find_model,
     moment,
     out,
-    read_scorecard,
 )
 from bank_sdk.decision import Policy
 from bank_sdk.explain import reasons
@@ -43,25 +43,27 @@ app.command("score")(clear.score)
 app.command("white-list")(outreach.white_list)
 app.command("alerts")(outreach.alerts)
 app.command("monitor")(outreach.monitor)
+app.command("plan")(plan)
 
 
 @app.command()
 def register(
-    table: Table,
-    name: Annotated[str, typer.Option(help="评分卡名称 / name of the scorecard")],
+    file: ModelFile,
+    name: Annotated[str, typer.Option(help="模型名称 / name of the model")],
     profile: ProfilePath = DEFAULT_PROFILE,
+    conversion: Conversion = None,
     base_points: BasePoints = 0,
     missing: Missing = None,
     not_applicable: NotApplicable = None,
     not_authorized: NotAuthorized = None,
     nearest: Nearest = False,
 ) -> None:
-    """加密并登记评分卡 / encrypt a scorecard and register it."""
+    """加密并登记模型 / encrypt a scorecard or a tree ensemble and register it."""
     with Profile.load(profile).connect() as client:
         cells = (missing, not_applicable, not_authorized)
-        card = read_scorecard(table, client.catalogue(), name, base_points, cells, nearest)
-        proof = card.prove()
-        model = client.register(card)
+        made = read_model(file, client.catalogue(), name, base_points, cells, nearest, conversion)
+        proof = made.prove()
+        model = client.register(made)
     out.print(f"已登记 / registered: {model.model_id}", soft_wrap=True)
     out.print(f"最大总分跨度 / largest span {proof.largest}, 余量 / headroom {proof.headroom}")
 

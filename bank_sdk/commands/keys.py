@@ -1,26 +1,25 @@
 """密钥 / keys."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table as Rows
 
+from bank_sdk.commands.models import Conversion, read_model
 from bank_sdk.commands.profile import Profile
 from bank_sdk.commands.shared import (
     DEFAULT_PROFILE,
     BasePoints,
     Edge,
     Missing,
+    ModelFile,
     Nearest,
     NotApplicable,
     NotAuthorized,
     ProfilePath,
-    Table,
     find_model,
     moment,
     out,
-    read_scorecard,
 )
 from bank_sdk.errors import InputError
 
@@ -55,8 +54,9 @@ def list_keys(profile: ProfilePath = DEFAULT_PROFILE) -> None:
 @app.command()
 def rotate(
     model: Annotated[str, typer.Argument(help="要轮换的模型 / the model to rotate: id, first digits, or name")],
-    table: Table,
+    file: ModelFile,
     profile: ProfilePath = DEFAULT_PROFILE,
+    conversion: Conversion = None,
     base_points: BasePoints = 0,
     missing: Missing = None,
     not_applicable: NotApplicable = None,
@@ -67,7 +67,7 @@ def rotate(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
-    """用新密钥重新登记同一评分卡并停用旧密钥 / register the same scorecard under a fresh key, retire the old one.
+    """用新密钥重新登记同一模型并停用旧密钥 / register the same model under a fresh key, retire the old one.
 
     新模型的评估会重新计费 / assessments with the new model are charged anew.
     """
@@ -76,13 +76,13 @@ def rotate(
     old = find_model(store, model)
     with loaded.connect(store) as client:
         cells = (missing, not_applicable, not_authorized)
-        card = read_scorecard(Path(table), client.catalogue(), old.name, base_points, cells, nearest)
-        if card.digest != old.scorecard_digest:
-            raise InputError("the table and its options make another scorecard than the model's; register it instead")
+        again = read_model(file, client.catalogue(), old.name, base_points, cells, nearest, conversion)
+        if again.digest != old.scorecard_digest:
+            raise InputError("the file and its options make another model than this one; register it instead")
         if not (yes or keep):
             question = "旧密钥将被永久删除。继续?/ The old key will be gone for good. Go on?"
             typer.confirm(question, abort=True, err=True)
-        made = client.register(card)
+        made = client.register(again)
     if not keep:
         store.discard(old.model_id)
     out.print(f"新模型 / new model: {made.model_id}", soft_wrap=True)

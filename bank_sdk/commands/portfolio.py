@@ -11,12 +11,12 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Rows
+from xinyidai.files import write_whole
 
 from bank_sdk.commands.profile import Profile
 from bank_sdk.commands.shared import DEFAULT_PROFILE, ModelName, PolicyPath, ProfilePath, err, find_model, out
 from bank_sdk.decision import Policy
 from bank_sdk.errors import InputError
-from bank_sdk.files import write_whole
 from bank_sdk.keys import KeyStore
 from bank_sdk.portfolio import COLUMNS, Journal, PortfolioRow, assess_portfolio
 

@@ -7,13 +7,10 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
-from xinyidai.catalogue import Catalogue
 
 from bank_sdk.advice import next_step
 from bank_sdk.errors import BankSdkError, InputError
 from bank_sdk.keys import KeyStore, StoredModel
-from bank_sdk.models.scorecard import Scorecard
-from bank_sdk.models.tables import Policy as CellPolicy
 
 out: Final = Console(highlight=False)
 err: Final = Console(stderr=True, highlight=False)
@@ -27,7 +24,14 @@ ModelName = Annotated[
     str, typer.Option("--model", "-m", help="模型编号、其前缀或名称 / model id, its first 8 or more digits, or name")
 ]
 PolicyPath = Annotated[Path | None, typer.Option("--policy", help="决策规则 / decision policy (TOML)")]
-Table = Annotated[Path, typer.Argument(help="评分表 / points table (CSV)", exists=True, dir_okay=False)]
+ModelFile = Annotated[
+    Path,
+    typer.Argument(
+        help="评分表(CSV),或配合 --conversion 的任何模型文件 / points table, or any model file with --conversion",
+        exists=True,
+        dir_okay=False,
+    ),
+]
 BasePoints = Annotated[int, typer.Option(help="基础分 / base points")]
 Missing = Annotated[int | None, typer.Option(help="缺失单元的分值 / points of the missing cell")]
 NotApplicable = Annotated[int | None, typer.Option(help="不适用单元的分值 / points of the not-applicable cell")]
@@ -46,32 +50,6 @@ class Edge(TyperGroup):
             err.print(f"错误 / error ({type(error).__name__}): {error}", style="red", markup=False, soft_wrap=True)
             err.print(f"下一步 / next: {text.zh} / {text.en}", markup=False, soft_wrap=True)
             raise typer.Exit(1) from error
-
-
-def read_scorecard(
-    table: Path,
-    catalogue: Catalogue,
-    name: str,
-    base_points: int,
-    cells: tuple[int | None, int | None, int | None],
-    nearest: bool,
-) -> Scorecard:
-    """`cells`: points of the missing, not-applicable and not-authorized cells, None to require a row of the table."""
-    missing, not_applicable, not_authorized = (_policy(points) for points in cells)
-    return Scorecard.from_table(
-        table,
-        catalogue,
-        name=name,
-        base_points=base_points,
-        missing=missing,
-        not_applicable=not_applicable,
-        not_authorized=not_authorized,
-        rounding="nearest" if nearest else "refuse",
-    )
-
-
-def _policy(points: int | None) -> CellPolicy:
-    return "require" if points is None else points
 
 
 def find_model(store: KeyStore, wanted: str) -> StoredModel:

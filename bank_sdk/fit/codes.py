@@ -9,6 +9,7 @@ from xinyidai.catalogue import Catalogue, CatalogueError, CellKind, Feature
 
 from bank_sdk.errors import InputError, UnknownFeature
 from bank_sdk.models.scorecard import Scorecard
+from bank_sdk.models.trees import Tree, TreeModel
 
 Cells = NDArray[np.int64]
 Codes = Mapping[str, Cells]
@@ -46,15 +47,32 @@ def take(codes: Codes, rows: NDArray[Any]) -> dict[str, Cells]:
     return {code: column[rows] for code, column in codes.items()}
 
 
-def score_codes(scorecard: Scorecard, codes: Codes) -> Cells:
-    """Exact integer scores, one a row. Raises `InputError` when a feature of the scorecard has no codes."""
-    if absent := [code for code in scorecard.points if code not in codes]:
-        raise InputError(f"{absent[0]}: the scorecard needs this feature and the codes lack it")
+def score_codes(model: Scorecard | TreeModel, codes: Codes) -> Cells:
+    """Exact integer scores, one a row. Raises `InputError` when a feature of the model has no codes."""
+    needed = model.points if isinstance(model, Scorecard) else model.features
+    if absent := [code for code in needed if code not in codes]:
+        raise InputError(f"{absent[0]}: the model needs this feature and the codes lack it")
     rows = next(iter(codes.values())).size
-    total = np.full(rows, scorecard.base_points, np.int64)
-    for code, points in scorecard.points.items():
-        total += np.array(points, np.int64)[codes[code]]
+    total = np.full(rows, model.base_points, np.int64)
+    if isinstance(model, Scorecard):
+        for code, points in model.points.items():
+            total += np.array(points, np.int64)[codes[code]]
+        return total
+    for tree in model.trees:
+        total += np.array(tree.points, np.int64)[leaves_of(tree, codes, model.catalogue)]
     return total
+
+
+def leaves_of(tree: Tree, codes: Codes, catalogue: Catalogue) -> Cells:
+    """The node of the leaf each row reaches."""
+    at = np.zeros(next(iter(codes.values())).size, np.int64)
+    for node, split in enumerate(tree.splits):
+        if split is not None:
+            here = np.flatnonzero(at == node)
+            left = np.zeros(len(_feature(catalogue, split.feature).cells), np.bool_)
+            left[list(split.left)] = True
+            at[here] = np.where(left[codes[split.feature][here]], tree.left[node], tree.right[node])
+    return at
 
 
 def _feature(catalogue: Catalogue, code: str) -> Feature:

@@ -1,4 +1,4 @@
-"""The parity report: how an integer scorecard compares with the model it stands for, on a sample the bank names."""
+"""The parity report: how an integer model compares with the model it stands for, on a sample the bank names."""
 
 import json
 from collections.abc import Sequence
@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from xinyidai.files import write_whole
 
 from bank_sdk.errors import InputError
-from bank_sdk.files import write_whole
 from bank_sdk.fit.codes import Codes, read_codes, score_codes
 from bank_sdk.metrics import Discrimination, discrimination
 from bank_sdk.models.scorecard import Scorecard
+from bank_sdk.models.trees import TreeModel
 from bank_sdk.monitoring import checked_cuts, psi
 
 _KIND: Final = "parity/v1"
@@ -26,6 +27,7 @@ class ParityReport:
     """Holds no points and no row: it may be filed with the model's papers."""
 
     scorecard_digest: str
+    """Of the scorecard, or of the tree ensemble."""
     catalogue_digest: str
     sample: str
     """Which rows, in the bank's words."""
@@ -50,7 +52,7 @@ class ParityReport:
         return path
 
     @classmethod
-    def load(cls, path: str | Path, scorecard: Scorecard) -> "ParityReport":
+    def load(cls, path: str | Path, scorecard: Scorecard | TreeModel) -> "ParityReport":
         """Raises `InputError` when the file is no report, or one of another scorecard."""
         try:
             with Path(path).open("rb") as file:
@@ -68,7 +70,7 @@ class ParityReport:
 
 
 def parity_report(
-    scorecard: Scorecard,
+    scorecard: Scorecard | TreeModel,
     codes: Codes | NDArray[Any] | Any,
     reference: Sequence[float] | NDArray[Any],
     *,
@@ -77,7 +79,7 @@ def parity_report(
     higher_is: str = "better",
     sample: str = "",
 ) -> ParityReport:
-    """Hold a scorecard against `reference`, the original model's scores on the same scale, one a row.
+    """Hold a model against `reference`, the original model's scores on the same scale, one a row.
 
     `cuts`: the bank's integer bands; by default the deciles of the integer scores. The reference is put into these
     bands as it is, unrounded. Raises `InputError`.

@@ -76,9 +76,9 @@ def train_on_codes(
     columns = read_codes(codes, catalogue)
     bad = checked_outcome(outcome, next(iter(columns.values())).size)
     if kind not in ("scorecard", "stumps"):
-        raise InputError('kind is "scorecard" or "stumps"')
+        raise InputError('kind is "scorecard" or "stumps"; deeper trees: train_trees')
     signs = monotone_signs(monotone, catalogue, columns)
-    train, held_out = _split(bad, holdout, seed)
+    train, held_out = split_rows(bad, holdout, seed)
     known = take(columns, train)
     if kind == "scorecard":
         fitted = fit_scorecard(known, bad[train], catalogue, signs, _options(options, ScorecardOptions))
@@ -105,7 +105,7 @@ def _options(given: Any, wanted: Any) -> Any:
     return given or wanted()
 
 
-def _split(bad: NDArray[np.float64], holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_rows(bad: NDArray[np.float64], holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows to train on and rows held out, each with the same share of bads, at least one good and one bad in both."""
     if not 0 < holdout < 1:
         raise InputError("holdout is a share between 0 and 1")

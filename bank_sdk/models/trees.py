@@ -173,6 +173,12 @@ class TreeModel:
         return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @cached_property
+    def features(self) -> tuple[str, ...]:
+        """The features some split asks about, in the catalogue's order."""
+        asked = {split.feature for tree in self.trees for split in tree.splits if split is not None}
+        return tuple(feature.code for feature in self.catalogue.features if feature.code in asked)
+
+    @cached_property
     def offset(self) -> int:
         """score = decrypted total + offset."""
         return self.base_points + sum(min(tree.leaves) for tree in self.trees)

@@ -15,6 +15,7 @@ import grpc
 import numpy as np
 from xinyidai.authorization import BY_CATEGORY_PRECISION, Authorization, Disclosure, authorization_digest
 from xinyidai.catalogue import Catalogue, CellKind, builtin_catalogue
+from xinyidai.files import write_whole
 from xinyidai.identifiers import IdentifierError, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, thumbprint
 from xinyidai.notice import notice_hash
@@ -26,7 +27,6 @@ from xinyidai.v1 import bank_pb2_grpc
 from bank_sdk.client import BankClient
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.errors import InputError
-from bank_sdk.files import write_whole
 from bank_sdk.fit.codes import codes_of
 from bank_sdk.keys import KeyStore
 from bank_sdk.sync import BankClientSync

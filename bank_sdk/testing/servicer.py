@@ -5,8 +5,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final
 
 import grpc
@@ -14,20 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 from xinyidai.authorization import Authorization, Disclosure
 from xinyidai.catalogue import Catalogue
-from xinyidai.framing import FrameError, FrameKind, Residues, decode_seeded, encode_answer
+from xinyidai.framing import AnswerCiphertext, FrameError, FrameKind, decode_seeded, encode_answer
 from xinyidai.identifiers import BankId, EnclaveId
 from xinyidai.identity import TrustAnchor, verify_with_chain
-from xinyidai.parameters import ParameterSet
+from xinyidai.parameters import TREES_8192, ParameterSet
 from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, ModelReceipt, Receipt, answer_digest
 from xinyidai.requests import (
     REGISTRATION_TYPE,
     REQUEST_TYPE,
     AssessmentRequest,
+    ModelRegistration,
     model_id,
     parse_registration,
     parse_request,
     request_digest,
+    tree_model_id,
 )
 from xinyidai.seal import SealError, expand
 from xinyidai.signing import DocumentError, SigningKey
@@ -35,6 +38,7 @@ from xinyidai.status import WireError
 from xinyidai.v1 import assessment_pb2, authorization_pb2, bank_pb2_grpc, catalogue_pb2, model_pb2
 
 from bank_sdk.testing.evaluation import evaluate
+from bank_sdk.testing.trees import receive
 
 _STATES: Final = {
     "active": authorization_pb2.AUTHORIZATION_STATE_ACTIVE,
@@ -75,7 +79,8 @@ class Grant:
 class Model:
     bank: BankId
     parameters: ParameterSet
-    weights: Residues
+    evaluate: Callable[[NDArray[np.int64], int], AnswerCiphertext]
+    """From the active layout indices, and points to shift the answer by."""
     registered_at: int
 
 
@@ -99,6 +104,14 @@ def _answering(method: Callable[..., Any]) -> Callable[..., Any]:
 def abort(context: grpc.ServicerContext, wire: WireError) -> Any:
     context.set_trailing_metadata(wire.trailing_metadata())
     return context.abort(wire.code, wire.message)
+
+
+@contextmanager
+def _library_errors() -> Iterator[None]:
+    try:
+        yield
+    except SealError as error:
+        raise Refusal(Reason.CIPHERTEXT_REFUSED, str(error)) from error
 
 
 class InMemoryServicer(bank_pb2_grpc.BankServiceServicer):
@@ -142,27 +155,47 @@ class InMemoryServicer(bank_pb2_grpc.BankServiceServicer):
 
     @_answering
     def RegisterModel(self, request: Any, context: Any) -> Any:
-        signed = verify_with_chain(request.registration, REGISTRATION_TYPE, self._banks)
-        document = parse_registration(signed.claims)
-        bank = BankId(signed.identity.name)
-        digests = answer_digest(request.weights), answer_digest(request.zero)
-        if digests != (document.weights_digest, document.zero_digest):
-            raise Refusal(Reason.SIGNATURE_INVALID, "the frames are not those that were signed for")
-        if document.catalogue_digest != self.catalogue.digest:
-            raise Refusal(Reason.CATALOGUE_UNKNOWN, "the model is on another catalogue")
+        document, bank = self._registration(request.registration)
         weights = decode_seeded(request.weights, FrameKind.WEIGHTS)
         decode_seeded(request.zero, FrameKind.ZERO)
+        digests = answer_digest(request.weights), answer_digest(request.zero)
         identity = model_id(document.parameter_set, self.catalogue.digest, request.weights, request.zero, bank)
-        now = int(time.time())
-        try:
-            model = Model(bank, weights.parameters, expand(weights), now)
-        except SealError as error:
-            raise Refusal(Reason.CIPHERTEXT_REFUSED, str(error)) from error
+        with _library_errors():
+            work = partial(evaluate, weights.parameters, expand(weights))
+        return self._registered(
+            document, bank, digests, Model(bank, weights.parameters, work, int(time.time())), identity
+        )
+
+    @_answering
+    def RegisterTrees(self, requests: Iterator[Any], context: Any) -> Any:
+        opening = next(requests, None)
+        if opening is None or opening.WhichOneof("part") != "registration":
+            raise Refusal(Reason.REQUEST_INVALID, "the first message holds the registration, each other one a frame")
+        document, bank = self._registration(opening.registration)
+        with _library_errors():
+            trees, digests = receive((request.frame for request in requests), self.catalogue.layout.size)
+        model = Model(bank, TREES_8192, trees.evaluate, int(time.time()))
+        return self._registered(document, bank, digests, model, tree_model_id(document, bank))
+
+    def _registration(self, raw: str) -> tuple[ModelRegistration, BankId]:
+        signed = verify_with_chain(raw, REGISTRATION_TYPE, self._banks)
+        document = parse_registration(signed.claims)
+        if document.catalogue_digest != self.catalogue.digest:
+            raise Refusal(Reason.CATALOGUE_UNKNOWN, "the model is on another catalogue")
+        return document, BankId(signed.identity.name)
+
+    def _registered(
+        self, document: ModelRegistration, bank: BankId, digests: tuple[str, str], model: Model, identity: str
+    ) -> Any:
+        if digests != (document.weights_digest, document.zero_digest):
+            raise Refusal(Reason.SIGNATURE_INVALID, "the frames are not those that were signed for")
         with self._lock:
             self.models[identity] = model
+        catalogue = self.catalogue
         receipt = ModelReceipt(
-            self._enclave, identity, bank, document.parameter_set, self.catalogue.reference, self.catalogue.digest, now
-        )
+            self._enclave, identity, bank, document.parameter_set, catalogue.reference, catalogue.digest,
+            model.registered_at,
+        )  # fmt: skip
         return model_pb2.RegisterModelResponse(model_id=identity, receipt=receipt.sign(self._key))
 
     @_answering
@@ -264,11 +297,13 @@ class InMemoryServicer(bank_pb2_grpc.BankServiceServicer):
     ) -> assessment_pb2.Assessment:
         model, terms, precision = self.models[asked.model], grant.terms, asked.precision_points
         by_category = terms.disclosure is Disclosure.BY_CATEGORY
+        if by_category and model.parameters is TREES_8192:
+            raise Refusal(Reason.REQUEST_INVALID, "the score of trees is no sum over categories; ask for the total")
         parts = []
         for category in sorted(terms.categories) if by_category else [""]:
             active = self._active(grant, category)
             shift = _random.randint(-precision, precision)
-            answer = encode_answer(evaluate(model.parameters, model.weights, active, shift))
+            answer = encode_answer(model.evaluate(active, shift))
             parts.append(assessment_pb2.AnswerPart(category=category, answer=answer))
         centibits = len(parts) * model.parameters.centibits(precision)
         self.charges.append(Charge(terms.enterprise, asked.model, centibits))

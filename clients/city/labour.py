@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 from numpy.random import Generator
+from xinyidai.catalogue import builtin_catalogue
 
 from clients.city.identity import BRANCH, COOPERATIVE, SOLE_TRADER
 from clients.city.latents import Firms
@@ -11,8 +12,6 @@ from clients.city.payments import habits, known_on, settle
 from clients.city.rows import Coded, Rows, constant, money, numbered
 from clients.city.timeline import NEVER, Floats, Ints
 
-_BASE_FLOORS: Final = (4879.0, 4952.0)
-"""CNY a month: lower limit of the contribution base in Jiangsu, before 2025 and from then on, as recalled."""
 _INSURANCES: Final = ("pension", "medical", "unemployment", "injury")
 _RATES: Final = np.array([0.24, 0.088, 0.01, 0.005])
 _STATES: Final = ("active", "suspended", "closed")
@@ -23,9 +22,11 @@ _FUND_RATES: Final = np.array([0.05, 0.06, 0.08, 0.10, 0.12])
 
 def _base_per_head(rng: Generator, firms: Firms) -> Floats:
     """CNY a month, n x T. Most small employers pay the lower limit; healthier and larger ones pay more."""
-    floors = np.where(firms.timeline.codes < 202501, *_BASE_FLOORS)
+    limit = builtin_catalogue().figure("si_base_lower_limit")
+    floors = np.array([limit.at(int(month)) for month in firms.timeline.codes])
     lift = rng.normal(-0.05, 0.22, firms.count) + 0.07 * firms.size - 0.05 * firms.strain_now
-    return np.minimum(np.exp(np.maximum(0.0, lift) * 1.8), 5.0)[:, None] * floors
+    base: Floats = np.minimum(np.exp(np.maximum(0.0, lift) * 1.8), 5.0)[:, None] * floors
+    return base
 
 
 def _insured(rng: Generator, firms: Firms) -> Ints:

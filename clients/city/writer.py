@@ -10,29 +10,19 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from xinyidai.catalogue import Category, Field
+from xinyidai.catalogue import ARROW_TYPES, Category, Field
 
 from clients.city.latents import Firms
 from clients.city.mess import Arrivals
 from clients.city.rows import Coded, Column, Rows, numbered, texts
 from clients.city.timeline import Ints, yyyymm
 
-_TYPES: Final = {
-    "str": pa.string(),
-    "enum": pa.string(),
-    "int": pa.int64(),
-    "yyyymm": pa.int64(),
-    "dec": pa.float64(),
-    "date": pa.date32(),
-    "datetime": pa.timestamp("us"),
-    "bool": pa.bool_(),
-}
 _METADATA: Final = {"xinyidai.synthetic": "true"}
 
 
 def schema_of(fields: Sequence[Field]) -> pa.Schema:
     """Nullable columns in the given order, marked as synthetic in the metadata."""
-    return pa.schema([pa.field(f.name, _TYPES[f.type]) for f in fields], metadata=_METADATA)
+    return pa.schema([pa.field(f.name, ARROW_TYPES[f.type]) for f in fields], metadata=_METADATA)
 
 
 def _arrow(column: Column, kind: pa.DataType) -> pa.Array:

@@ -18,6 +18,7 @@ from bank_sdk import (
     ServiceError,
 )
 from clients.city import generate_city
+from clients.demo.quality import board_table, categories_of, fetch_board
 from clients.demo.scorecard import expert_scorecard
 from clients.dev.cli import enterprise_with_records, last_month_end
 from clients.dev.delivery import deliver_records
@@ -118,7 +119,17 @@ def deliver(system: System) -> None:
     console.print(table)
 
 
+def show_quality(system: System) -> None:
+    """What the departments delivered, as the board on the platform has it."""
+    board = fetch_board(system)
+    if missing := {path.stem for path in system.deployment.records.glob("*.parquet")} - categories_of(board):
+        raise DemoFailed(f"the quality board lacks {', '.join(sorted(missing))}")
+    console.print(f"质量看板 / quality board, {len(categories_of(board))} categories, {system.rest_url}/quality")
+    console.print(board_table(board))
+
+
 def story(system: System) -> None:
+    show_quality(system)
     enterprise = enterprise_with_records(system.deployment.records, "tax_payment")
     bank_a, bank_b = system.deployment.bank("bank-a"), system.deployment.bank("bank-b")
     with connect(system, bank_a) as first, connect(system, bank_b) as second:

@@ -4,7 +4,6 @@ Not for production: there the roots are the city's, a bank's own PKI and the reg
 xinyidai.identity) and the key usages below have to be kept.
 """
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,22 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from xinyidai.files import write_whole
 from xinyidai.identity import Identity, Role
 
 _ROOT_DAYS: Final = 365
 _LEAF_DAYS: Final = 90
 _HOSTS: Final = ("localhost", "127.0.0.1")
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner can read, in one step: it is never there with other permissions or in part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def _name(common: str) -> x509.Name:
@@ -72,7 +61,7 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        write_private(folder / f"{name}.key", _pem(key))
+        write_whole(folder / f"{name}.key", _pem(key))
         return cls(certificate, key)
 
     @classmethod
@@ -121,7 +110,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self.certify(identity, key.public_key(), hosts=_HOSTS if listens else ())
         (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        write_private(folder / f"{name}.key", _pem(key))
+        write_whole(folder / f"{name}.key", _pem(key))
         return certificate
 
     def certify_request(self, raw_request: bytes, identity: Identity) -> bytes:

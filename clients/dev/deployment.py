@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from xinyidai.catalogue import builtin_catalogue, load_catalogue
+from xinyidai.files import write_whole
 from xinyidai.identifiers import parse_bank_id, parse_department_id, parse_uscc
 from xinyidai.identity import Identity, Role
 
-from clients.dev.authority import Authority, enterprise_identity, write_private
+from clients.dev.authority import Authority, enterprise_identity
 
 ENCLAVE_ID: Final = "lianyungang-1"
 _ROOTS: Final = ("platform", "banks", "registrar", "enclave", "departments")
@@ -125,7 +126,7 @@ class Deployment:
         identity = Identity(Role.ENCLAVE, ENCLAVE_ID)
         roots["enclave"].issue(identity, folder, "receipt")
         roots["enclave"].issue(identity, folder, "tls", listens=True)
-        write_private(folder / "sealing.key", os.urandom(32))
+        write_whole(folder / "sealing.key", os.urandom(32))
         values: dict[str, str | int] = {
             "enclave_id": ENCLAVE_ID,
             "listen": "127.0.0.1:0" if tcp else "unix:run/enclave.sock",
@@ -140,7 +141,7 @@ class Deployment:
             "platform_ca": "../ca/platform.pem",
             "catalogue": str(catalogue.resolve()) if catalogue else "builtin",
         }
-        write_private(self.enclave_config, _toml(values | settings).encode())
+        write_whole(self.enclave_config, _toml(values | settings).encode())
         self._write_ingest_config(catalogue)
 
     def _write_ingest_config(self, catalogue: Path | None) -> None:
@@ -155,7 +156,7 @@ class Deployment:
             "catalogue": str(catalogue.resolve()) if catalogue else "builtin",
         }
         rights = (f"{name} = {json.dumps(categories)}\n" for name, categories in writers_of(catalogue).items())
-        write_private(self.ingest_config, f"{_toml(values)}\n[departments]\n{''.join(rights)}".encode())
+        write_whole(self.ingest_config, f"{_toml(values)}\n[departments]\n{''.join(rights)}".encode())
 
     def _write_server_config(self, settings: dict[str, str | int], enclave_address: str | None) -> None:
         values: dict[str, str | int] = {
@@ -170,13 +171,13 @@ class Deployment:
         text = _toml(values | settings)
         if enclave_address is not None:
             text += "\n[[enclaves]]\n" + _toml({"id": ENCLAVE_ID, "address": enclave_address})
-        write_private(self.server_config, text.encode())
+        write_whole(self.server_config, text.encode())
 
     def name_enclave_address(self, address: str) -> None:
         """Tell the server where an enclave on TCP listens, once it does."""
         text = self.server_config.read_text().split("\n[[enclaves]]\n")[0]
         text += "\n[[enclaves]]\n" + _toml({"id": ENCLAVE_ID, "address": address})
-        write_private(self.server_config, text.encode())
+        write_whole(self.server_config, text.encode())
 
     def issue_bank(self, bank_id: str) -> Path:
         """A key and certificate for a bank; returns its folder. Raises `FileExistsError` rather than replace a key."""

@@ -8,20 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xinyidai.batches import FAULT_COLUMN, LINE_COLUMN, MAX_TEXT_CHARACTERS, RowFault
-from xinyidai.catalogue import Catalogue, Field
+from xinyidai.catalogue import ARROW_TYPES, Catalogue, Field
 
 from clients.uploader.errors import UnreadableFile
 
 _GIVEN: Final = ("recv_time", "source_dept")
 """A file may leave these out: the data domain writes the time of receipt, the uploader the department."""
-_WIRE_TYPES: Final = {
-    "int": pa.int64(),
-    "yyyymm": pa.int64(),
-    "dec": pa.float64(),
-    "date": pa.date32(),
-    "datetime": pa.timestamp("us"),
-    "bool": pa.bool_(),
-}
 
 
 def fields_of(catalogue: Catalogue, category: str) -> tuple[Field, ...]:
@@ -105,13 +97,13 @@ def assemble(
 def _given(field: Field, rows: int, department: str) -> Any:
     if field.name == "source_dept":
         return pa.repeat(pa.scalar(department, pa.string()), rows)
-    return pa.nulls(rows, _WIRE_TYPES.get(field.type, pa.string()))
+    return pa.nulls(rows, ARROW_TYPES[field.type])
 
 
 def wire_column(array: Any, field: Field) -> Any:
     """A typed column of a Parquet file in the catalogue's type where that loses nothing, and otherwise as text, for
     the data domain to judge. Raises `UnreadableFile` for a column that is neither."""
-    wanted = _WIRE_TYPES.get(field.type, pa.string())
+    wanted = pa.type_for_alias(ARROW_TYPES[field.type])
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if array.type == wanted:

@@ -1,10 +1,11 @@
 """Files as pieces of a batch: CSV, JSON Lines, Parquet. Read in bounded memory, whatever the file holds.
 
-A row's line is its number in the file, the heading of a CSV file being 1. A line that cannot be taken apart becomes an
-empty row with a fault, so that the report of the data domain tells of every line of the file.
+A row's line is the one of the file it begins at, the heading of a CSV file being 1. A line that cannot be taken apart
+becomes an empty row with a fault, so that the report of the data domain tells of every line of the file.
 """
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -22,10 +23,11 @@ from xinyidai.catalogue import Field
 
 from clients.uploader.columns import RowMarks, assemble, check_names, decode_column, wire_column
 from clients.uploader.errors import UnreadableFile
+from clients.uploader.lines import SafeLines
 
 ENCODINGS: Final = ("utf-8", "gb18030")
 _BLOCK_BYTES: Final = 32 * 1024 * 1024
-"""Longest row of a CSV file."""
+"""What the CSV reader takes at once; no row `SafeLines` lets through comes near."""
 _MAX_HEADING: Final = 64 * 1024
 _MAX_JSON_LINE: Final = 1024 * 1024
 _PIECE_ROWS: Final = 65_536
@@ -104,22 +106,25 @@ def _csv(path: Path, fields: tuple[Field, ...], department: str, encoding: str) 
         broken.append(row.number)
         return "skip"
 
-    reader = pacsv.open_csv(
-        path,
-        read_options=pacsv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False),
-        parse_options=pacsv.ParseOptions(
-            newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False, check_utf8=False
-        ),
-    )
-    for batch in reader:
-        lines = numbering.take(batch.num_rows)
-        columns = dict(zip(names, batch.columns, strict=True))
-        yield _text_piece(columns, lines, fields, department, encoding)
+    with path.open("rb") as file:
+        safe = SafeLines(file, len(names))
+        reader = pacsv.open_csv(
+            io.BufferedReader(safe, _BLOCK_BYTES),
+            read_options=pacsv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False),
+            parse_options=pacsv.ParseOptions(
+                newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=set_aside
+            ),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False, check_utf8=False
+            ),
+        )
+        for batch in reader:
+            lines = numbering.take(batch.num_rows)
+            columns = dict(zip(names, batch.columns, strict=True))
+            yield _text_piece(columns, safe.numbered(lines), fields, department, encoding)
     if broken:
-        yield _faulty_piece(np.array(broken, np.int64), RowFault.COLUMN_COUNT, fields, department)
+        lines = safe.numbered(np.array(broken, np.int64))
+        yield _faulty_piece(lines, RowFault.COLUMN_COUNT, fields, department)
 
 
 def _text_piece(

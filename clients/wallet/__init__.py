@@ -3,7 +3,8 @@
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import PlatformRefused, PlatformUnreachable, WalletError
 from clients.wallet.terms import GrantTerms
-from clients.wallet.wallet import Use, Wallet, WalletLocked
+from clients.wallet.uses import Use
+from clients.wallet.wallet import Wallet, WalletLocked
 
 __all__ = [
     "GrantTerms",

@@ -1,6 +1,5 @@
 """企业钱包命令行 / The enterprise's wallet on the command line."""
 
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +14,7 @@ from xinyidai.signing import DocumentError
 
 from clients.tables import folding_table
 from clients.wallet.market_cli import app as market_app
-from clients.wallet.options import Address, Folder, Passphrase, console
+from clients.wallet.options import Address, Folder, Passphrase, console, opened
 from clients.wallet.platform import WalletError
 from clients.wallet.terms import GrantTerms
 from clients.wallet.wallet import Wallet
@@ -75,7 +74,8 @@ def register(
     platform: Address = None,
 ) -> None:
     """向平台登记密钥(证明持有私钥)/ register the key, proving possession."""
-    thumbprint = Wallet.open(wallet, passphrase, platform=platform).register(certificate.read_bytes())
+    with opened(wallet, passphrase, platform) as own:
+        thumbprint = own.register(certificate.read_bytes())
     console.print(f"登记成功 / registered, key {thumbprint}")
 
 
@@ -95,16 +95,18 @@ def authorize(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """授权一家银行评估 / authorize a bank, after showing what it may learn."""
-    opened = Wallet.open(wallet, passphrase, platform=platform)
-    if not opened.registered:
-        raise WalletError("请先用登记机关的证书登记密钥 / register the key first: xyd-wallet register certificate.pem")
     terms = GrantTerms(bank, purpose, tuple(category or ()), days, max_assessments, by_category, precision, loan_days)
-    draft = opened.draft(terms)
-    console.print(opened.notice(draft), highlight=False)
-    if not yes:
-        typer.confirm("同意并签署?/ Agree and sign?", abort=True)
-    console.print(f"已授权 / authorized: {opened.authorize(draft)}")
-    console.print(_budget_note(opened, draft), highlight=False)
+    with opened(wallet, passphrase, platform) as own:
+        if not own.registered:
+            raise WalletError(
+                "请先用登记机关的证书登记密钥 / register the key first: xyd-wallet register certificate.pem"
+            )
+        draft = own.draft(terms)
+        console.print(own.notice(draft), highlight=False)
+        if not yes:
+            typer.confirm("同意并签署?/ Agree and sign?", abort=True)
+        console.print(f"已授权 / authorized: {own.authorize(draft)}")
+        console.print(_budget_note(own, draft), highlight=False)
 
 
 @app.command("list")
@@ -113,7 +115,9 @@ def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Addres
     table = folding_table(
         "状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest"
     )
-    for entry in Wallet.open(wallet, passphrase, platform=platform).authorizations():
+    with opened(wallet, passphrase, platform) as own:
+        found = own.authorizations()
+    for entry in found:
         terms = entry["terms"]
         used = f"{entry['assessments']}/{terms.max_assessments}"
         spent = entry["state"] == "active" and entry["assessments"] >= terms.max_assessments
@@ -126,24 +130,24 @@ def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Addres
 @app.command()
 def revoke(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """撤销授权,立即生效 / revoke, with immediate effect."""
-    opened = Wallet.open(wallet, passphrase, platform=platform)
-    opened.revoke(opened.find(digest))
+    with opened(wallet, passphrase, platform) as own:
+        own.revoke(own.find(digest))
     console.print("已撤销 / revoked")
 
 
 @app.command()
 def pause(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """暂停授权 / pause."""
-    opened = Wallet.open(wallet, passphrase, platform=platform)
-    opened.pause(opened.find(digest))
+    with opened(wallet, passphrase, platform) as own:
+        own.pause(own.find(digest))
     console.print("已暂停 / paused")
 
 
 @app.command()
 def resume(digest: Digest, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """恢复授权 / resume."""
-    opened = Wallet.open(wallet, passphrase, platform=platform)
-    opened.resume(opened.find(digest))
+    with opened(wallet, passphrase, platform) as own:
+        own.resume(own.find(digest))
     console.print("已恢复 / resumed")
 
 
@@ -156,20 +160,22 @@ def budget(
     platform: Address = None,
 ) -> None:
     """设置披露预算 / set the disclosure budget."""
-    Wallet.open(wallet, passphrase, platform=platform).set_budget(bits, bank)
+    with opened(wallet, passphrase, platform) as own:
+        own.set_budget(bits, bank)
     console.print("预算已更新 / budget set")
 
 
 @app.command()
 def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """查看每一次使用 / see every use, with its bits."""
-    uses, budgets = Wallet.open(wallet, passphrase, platform=platform).usage()
+    with opened(wallet, passphrase, platform) as own:
+        uses, budgets = own.usage()
     table = folding_table(
         "时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt"
     )
     for use in uses:
-        proven = "已验证 / verified" if use.proven else "-"
-        table.add_row(_time(use.charged_at), use.bank, use.purpose, f"{use.bits:.2f}", str(use.repeats), proven)
+        proven = "已验证 / verified" if use.proven else "未证明 / not proven"
+        table.add_row(_time(use.charged_at), use.bank, use.purpose or "-", f"{use.bits:.2f}", str(use.repeats), proven)
     console.print(table)
     for entry in budgets:
         bank = entry["bank_id"] or "全部银行 / all banks"
@@ -198,9 +204,9 @@ def lineage(
     platform: Address = None,
 ) -> None:
     """一项特征由哪些记录得出 / which records made a feature."""
-    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
-        found = opened.lineage(feature)
-        title = opened.catalogue().feature(feature).title
+    with opened(wallet, passphrase, platform) as own:
+        found = own.lineage(feature)
+        title = own.catalogue().feature(feature).title
     value = found.value or _NO_VALUE.get(found.status, found.status)
     console.print(f"{title.zh} / {title.en} ({found.as_of}): {value}", highlight=False)
     table = folding_table(
@@ -237,12 +243,12 @@ def dispute(
 ) -> None:
     """对一条记录提出异议 / say that a record is wrong; it is left out until its department has decided."""
     named = LineageRecord(category, record, "", 0, "")
-    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
-        found = opened.lineage(feature)
+    with opened(wallet, passphrase, platform) as own:
+        found = own.lineage(feature)
         if withdraw:
-            opened.withdraw_dispute(found, named)
+            own.withdraw_dispute(found, named)
         else:
-            opened.dispute(found, named)
+            own.dispute(found, named)
     console.print(
         "已撤回 / withdrawn" if withdraw else "已提交,下次快照起不用 / disputed; out from the next snapshot on"
     )

@@ -1,9 +1,6 @@
 """融资市场命令 / Commands of the financing market."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +9,8 @@ from xinyidai.purposes import DAY_SECONDS
 
 from clients.tables import folding_table
 from clients.wallet.market import OwnDemand
-from clients.wallet.options import Address, Folder, Passphrase, console
+from clients.wallet.options import Address, Folder, Passphrase, console, opened
 from clients.wallet.platform import WalletError
-from clients.wallet.wallet import Wallet
 
 app = typer.Typer(no_args_is_help=True, help="融资市场 / the financing market")
 DemandId = Annotated[str, typer.Argument(help="需求编号或其开头 / id of the demand, or how it begins")]
@@ -33,8 +29,8 @@ def products(
     wanted = {"amount_fen": round(amount * _FEN_OF_WAN) if amount else None, "months": months}
     filters = {name: value for name, value in wanted.items() if value is not None}
     table = folding_table("产品 / product", "名称 / name", "年利率 / rate", "额度(万元)/ amount", "期限 / months")
-    with _open(wallet, passphrase, platform) as opened:
-        found = opened.market.products(**filters)
+    with opened(wallet, passphrase, platform) as own:
+        found = own.market.products(**filters)
     for entry in found:
         rate = f"{entry['rate_least_bp'] / 100:.2f}-{entry['rate_most_bp'] / 100:.2f}%"
         amounts = f"{entry['amount_least_fen'] / _FEN_OF_WAN:g}-{entry['amount_most_fen'] / _FEN_OF_WAN:g}"
@@ -70,16 +66,16 @@ def post(
         places=places,
         expires_at=int(time.time()) + days * DAY_SECONDS,
     )
-    with _open(wallet, passphrase, platform) as opened:
-        _show(opened.market.post(terms))
+    with opened(wallet, passphrase, platform) as own:
+        _show(own.market.post(terms))
 
 
 @app.command("list")
 def list_demands(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """本企业的需求 / this enterprise's demands."""
     table = folding_table("状态 / state", "万元 / 10,000 yuan", "期限 / months", "报价 / offers", "编号 / id")
-    with _open(wallet, passphrase, platform) as opened:
-        found = opened.market.demands()
+    with opened(wallet, passphrase, platform) as own:
+        found = own.market.demands()
     for entry in found:
         amount = f"{entry.terms['amount_fen'] / _FEN_OF_WAN:g}"
         table.add_row(entry.state, amount, str(entry.terms["months"]), str(len(entry.offers)), entry.demand_id[:12])
@@ -89,8 +85,8 @@ def list_demands(wallet: Folder, passphrase: Passphrase, platform: Address = Non
 @app.command()
 def show(demand: DemandId, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """匹配的银行及报价比较 / matching banks, and offers side by side."""
-    with _open(wallet, passphrase, platform) as opened:
-        _show(opened.market.find(demand))
+    with opened(wallet, passphrase, platform) as own:
+        _show(own.market.find(demand))
 
 
 @app.command()
@@ -103,14 +99,14 @@ def choose(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """选择银行并一次授权 / choose banks, and authorize each for this demand."""
-    with _open(wallet, passphrase, platform) as opened:
-        found = opened.market.find(demand)
-        drafts = opened.market.drafts(found.demand_id, banks)
+    with opened(wallet, passphrase, platform) as own:
+        found = own.market.find(demand)
+        drafts = own.market.drafts(found.demand_id, banks)
         for draft in drafts:
-            console.print(opened.notice(draft), highlight=False)
+            console.print(own.notice(draft), highlight=False)
         if not yes:
             typer.confirm("同意并签署?/ Agree and sign?", abort=True)
-        _show(opened.market.choose(found.demand_id, drafts))
+        _show(own.market.choose(found.demand_id, drafts))
 
 
 @app.command()
@@ -123,28 +119,22 @@ def accept(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """接受报价 / accept an offer."""
-    with _open(wallet, passphrase, platform) as opened:
-        found = opened.market.find(demand)
+    with opened(wallet, passphrase, platform) as own:
+        found = own.market.find(demand)
         offer = next((entry for entry in found.offers if entry.bank == bank and entry.state == "live"), None)
         if offer is None:
             raise WalletError("这家银行没有有效报价 / no offer of this bank stands")
         _show(found)
         if not yes:
             typer.confirm("接受该报价?/ Accept it?", abort=True)
-        console.print(f"状态 / state: {opened.market.accept(found, offer).state}")
+        console.print(f"状态 / state: {own.market.accept(found, offer).state}")
 
 
 @app.command()
 def withdraw(demand: DemandId, wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """撤回需求 / withdraw a demand."""
-    with _open(wallet, passphrase, platform) as opened:
-        console.print(f"状态 / state: {opened.market.withdraw(opened.market.find(demand).demand_id).state}")
-
-
-@contextmanager
-def _open(folder: Path, passphrase: str, platform: str | None) -> Iterator[Wallet]:
-    with closing(Wallet.open(folder, passphrase, platform=platform)) as opened:
-        yield opened
+    with opened(wallet, passphrase, platform) as own:
+        console.print(f"状态 / state: {own.market.withdraw(own.market.find(demand).demand_id).state}")
 
 
 def _show(demand: OwnDemand) -> None:

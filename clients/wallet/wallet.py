@@ -5,12 +5,9 @@ itself, every use by the enclave's signed receipt.
 """
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final
@@ -29,20 +26,21 @@ from xinyidai.catalogue import Catalogue, parse_catalogue
 from xinyidai.confidential import OpeningKey
 from xinyidai.demands import DemandAction, DemandDocument
 from xinyidai.disputes import RecordName
+from xinyidai.files import write_whole
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
-from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
+from xinyidai.identity import Role, TrustAnchor, load_chain
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage
 from xinyidai.notice import notice_hash, render_notice
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
-from xinyidai.receipt import RECEIPT_TYPE, Receipt, parse_receipt
 from xinyidai.requests import Stamp
-from xinyidai.signing import DocumentError, SigningKey, read_unverified
+from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
+from clients.wallet.uses import Use, checked_uses
 from clients.wallet.whitelist import WalletWhiteList
 
 _LIFETIME_SECONDS: Final = 240
@@ -53,23 +51,6 @@ _MAX_PAGES: Final = 1000
 
 class WalletLocked(WalletError):
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """One assessment made with this enterprise's data."""
-
-    assessment_id: str
-    bank: str
-    purpose: str
-    authorization: str
-    model: str
-    charged_at: int
-    bits: float
-    """The most the bank could have learned from it."""
-    repeats: int
-    proven: bool
-    """The enclave's signed receipt says the same; False while the answer is still being computed."""
 
 
 class Wallet:
@@ -103,10 +84,10 @@ class Wallet:
             raise WalletError(f"钱包目录已存在,不覆盖密钥 / the folder exists; its key is not overwritten: {folder}")
         folder.mkdir(mode=0o700, parents=True)
         key = SigningKey.generate("ES256")
-        _write(folder / "wallet.key", key.to_encrypted_pem(passphrase.encode()))
-        _write(folder / "platform_ca.pem", platform_ca)
-        _write(folder / "enclave_ca.pem", enclave_ca)
-        _write(folder / "wallet.json", json.dumps(config).encode())
+        write_whole(folder / "wallet.key", key.to_encrypted_pem(passphrase.encode()))
+        write_whole(folder / "platform_ca.pem", platform_ca)
+        write_whole(folder / "enclave_ca.pem", enclave_ca)
+        write_whole(folder / "wallet.json", json.dumps(config).encode())
         return cls(folder, config, key)
 
     @classmethod
@@ -137,7 +118,7 @@ class Wallet:
         self._key = self._key.with_chain(load_chain(certificate))
         registration = KeyRegistration(self._stamp(), self.enterprise).sign(self._key)
         answer = self._platform.post("/v1/keys", registration=registration)
-        _write(self._folder / "certificate.pem", certificate)
+        write_whole(self._folder / "certificate.pem", certificate)
         return str(answer["key_thumbprint"])
 
     def catalogue(self) -> Catalogue:
@@ -279,17 +260,23 @@ class Wallet:
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
     def usage(self) -> tuple[list[Use], list[dict[str, Any]]]:
-        """Every use, newest first, each checked against its receipt; and the budgets. Raises `WalletError`."""
-        uses: list[Use] = []
+        """Every use, newest first, each checked against its receipt; and the budgets, which are the platform's word.
+        Raises `WalletError`."""
+        uses: dict[str, Use] = {}
         token = ""
         for _ in range(_MAX_PAGES):
             page = self._platform.get("/v1/usage", access=self._access(), page_size=_PAGE, page_token=token)
-            uses += [self._checked(entry) for entry in page["usages"]]
-            token = page["next_page_token"]
-            if len({use.assessment_id for use in uses}) != len(uses):
+            try:
+                listed = checked_uses(page, self.enterprise, self._enclaves)
+                token, budgets = str(page["next_page_token"]), list(page["budgets"])
+            except (KeyError, TypeError, ValueError) as error:
+                raise WalletError("平台给出的不是使用记录 / the platform sent something else than uses") from error
+            fresh = {use.assessment_id: use for use in listed if use.assessment_id not in uses}
+            uses |= fresh
+            if len(fresh) != len(listed) or (token and not listed):
                 break
             if not token:
-                return uses, page["budgets"]
+                return list(uses.values()), budgets
         raise WalletError("平台给出的使用记录有误 / the platform repeats uses, or never ends")
 
     def lineage(self, feature: str) -> Lineage:
@@ -337,45 +324,6 @@ class Wallet:
         statement = Statement(self._stamp(), self.enterprise, action, record=sealed)
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
-    def _checked(self, entry: dict[str, Any]) -> Use:
-        if entry["receipt"]:
-            receipt = self._proven(entry["receipt"])
-            shown = {name: entry[name] for name in ("assessment_id", "bank_id", "authorization_digest", "model_id")}
-            signed = {
-                "assessment_id": receipt.assessment_id,
-                "bank_id": receipt.bank,
-                "authorization_digest": receipt.authorization,
-                "model_id": receipt.model,
-            }
-            numbers = (int(entry["centibits"]), int(entry["charged_at"]))
-            if shown != signed or numbers != (receipt.centibits, receipt.charged_at):
-                raise WalletError("使用记录与回执不符 / a use does not match its receipt")
-            if receipt.enterprise != self.enterprise:
-                raise WalletError("回执属于另一家企业 / a receipt is about another enterprise")
-        return Use(
-            entry["assessment_id"],
-            entry["bank_id"],
-            entry["purpose"],
-            entry["authorization_digest"],
-            entry["model_id"],
-            int(entry["charged_at"]),
-            int(entry["centibits"]) / 100,
-            int(entry["repeats"]),
-            bool(entry["receipt"]),
-        )
-
-    def _proven(self, raw: str) -> Receipt:
-        """A receipt signed by the enclave it names, with a certificate that was good when it was signed."""
-        try:
-            signed_at = datetime.fromtimestamp(read_unverified(raw).instant("iat"), UTC)
-            signed = verify_with_chain(raw, RECEIPT_TYPE, self._enclaves, signed_at)
-            receipt = parse_receipt(signed.claims)
-        except DocumentError as error:
-            raise WalletError("使用记录的回执无效 / the receipt of a use is not valid") from error
-        if signed.identity.name != receipt.enclave:
-            raise WalletError("回执由另一数据域签发 / a receipt is signed by another enclave than it names")
-        return receipt
-
     def _enclave_ids(self) -> tuple[Any, ...]:
         return tuple(parse_enclave_id(e["id"]) for e in self._platform.get("/v1/enclaves")["enclaves"])
 
@@ -386,13 +334,3 @@ class Wallet:
         now = int(self._clock())
         audience: Sequence[Any] = self._enclave_ids()
         return Stamp(self.enterprise, tuple(audience), secrets.token_urlsafe(24), now, now + _LIFETIME_SECONDS)
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

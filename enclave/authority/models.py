@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xinyidai.framing import FrameKind, decode_seeded
 from xinyidai.identifiers import BankId, parse_bank_id
 from xinyidai.identity import verify_with_chain
-from xinyidai.parameters import PARAMETER_SETS
+from xinyidai.parameters import PARAMETER_SETS, TREES_8192
 from xinyidai.reasons import Reason
 from xinyidai.receipt import ModelReceipt
 from xinyidai.requests import REGISTRATION_TYPE, ModelRegistration, model_id, parse_registration
@@ -93,10 +93,32 @@ def check_upload(trust: Trust, raw: str, untrusted_weights: bytes, untrusted_zer
     )
 
 
-def spend_registration(connection: sqlite3.Connection, signer: str, document: ModelRegistration, now: int) -> None:
-    """Before the expensive check: one signed registration buys one, however it ends. Raises `Refused`."""
+def spend_registration(
+    connection: sqlite3.Connection, trust: Trust, verified: VerifiedRegistration, identity: str, now: int
+) -> None:
+    """Before the expensive check: one signed registration buys one, however it ends. Raises `Refused`.
+
+    `identity`: the model's id. A bank that is full learns it here, before it has sent an ensemble; what counts is
+    looked at again where the model is kept.
+    """
     with transaction(connection, "spend registration"):
-        spend_nonce(connection, signer, document.stamp, now)
+        spend_nonce(connection, verified.signer, verified.document.stamp, now)
+        if not is_registered(connection, identity):
+            _check_room(connection, trust, verified.bank, verified.document.parameter_set)
+
+
+def _check_room(connection: sqlite3.Connection, trust: Trust, bank: str, parameter_set: str) -> None:
+    """Raises `Refused` when the bank has as many models of this kind as it may. Call inside a transaction."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM model WHERE bank = ? AND parameter_set = ?", (bank, parameter_set)
+    ).fetchone()
+    most = trust.most_trees if parameter_set == TREES_8192.name else trust.most_models
+    if count >= most:
+        kind = "tree ensembles" if parameter_set == TREES_8192.name else "scorecards"
+        raise Refused(
+            Reason.MODEL_LIMIT,
+            f"this bank has {count} {kind} here and may have {most}; use one of them, or ask the data holder for more",
+        )
 
 
 def register_model(connection: sqlite3.Connection, trust: Trust, upload: Upload, now: int) -> RegisteredModel:
@@ -105,6 +127,7 @@ def register_model(connection: sqlite3.Connection, trust: Trust, upload: Upload,
         row = connection.execute("SELECT receipt FROM model WHERE model_id = ?", (upload.model_id,)).fetchone()
         if row is not None:
             return RegisteredModel(upload.model_id, row[0])
+        _check_room(connection, trust, upload.bank, upload.registration.parameter_set)
         for seed in upload.seeds:
             digest = hashlib.sha256(seed).digest()
             added = connection.execute("INSERT INTO seed VALUES (?, ?) ON CONFLICT DO NOTHING", (upload.bank, digest))

@@ -1,12 +1,12 @@
 """Receiving a tree ensemble: its frames one by one, bounded and digested as they come, into a folder of their own."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
 
+from xinyidai.files import sync_folder
 from xinyidai.framing import FrameError, FrameKind, decode_leaves, read_seed
 from xinyidai.parameters import TREES_8192
 from xinyidai.reasons import Reason
@@ -41,11 +41,7 @@ class TreeStore:
             shutil.rmtree(folder)
             return
         folder.rename(target)
-        directory = os.open(self.root, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_folder(self.root)
 
     def forget(self, model_id: str) -> None:
         """Of a model that was refused in the end."""

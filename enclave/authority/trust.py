@@ -23,6 +23,10 @@ class Trust:
     receipt_key: SigningKey
     budget_bank_centibits: int
     budget_total_centibits: int
+    most_models: int
+    """Scorecards a bank may have here."""
+    most_trees: int
+    """Tree ensembles a bank may have here; each takes tens to hundreds of megabytes."""
 
     def check_stamp(self, stamp: Stamp, now: int) -> None:
         """Raises `Refused` when the document is for another enclave or out of its time."""

@@ -67,6 +67,9 @@ def _check_computable(catalogue: Catalogue, category: Category, feature: Feature
         raise NoFeatureRule(feature.code, "has no rule here; give it a `field`, or leave it out")
     if (known.definition, known.unit, known.sources) != (feature.definition, feature.unit, feature.sources):
         raise NoFeatureRule(feature.code, "is defined otherwise than the rule of this name here; give it another code")
+    for code in known.figures:
+        if code not in feature.figures or catalogue.figure(code).unit != builtin.figure(code).unit:
+            raise NoFeatureRule(feature.code, f"is computed with the figure {code}; name it, in the unit it has here")
     for source in feature.sources:
         offered = {(field.name, field.type, field.unit) for field in catalogue.category(source).fields}
         needed = {(field.name, field.type, field.unit) for field in builtin.category(source).fields}

@@ -7,14 +7,13 @@ Nothing is ever not applicable: an enterprise without a row is missing, since wh
 from typing import Final
 
 import ibis
+from xinyidai.catalogue import Catalogue
 
 from enclave.features.tables import Tables, by_month, count_if, flag, per_enterprise, ratio, total_if, unbroken
 from enclave.features.windows import Clock, growth, ym_number
 
 _FLOOR_PERSONS: Final = 1.0
-BASE_LOWER_LIMIT: Final = ((202401, 4879.0), (202501, 4952.0))
-"""Lower limit of the contribution base in Jiangsu, CNY a month, by the first month it applies in; the first entry also
-holds for months before it. Recalled, not read in a published text: an operator checks it, and adds each new year."""
+_BASE_LIMIT: Final = "si_base_lower_limit"
 
 
 def insured_months(tables: Tables, clock: Clock) -> ibis.Table:
@@ -44,16 +43,21 @@ def insured_average(tables: Tables, clock: Clock) -> ibis.Table:
     return recent.group_by("uscc").agg(insured_avg=recent.insured.mean())
 
 
-def _base_ratio(months: ibis.Table) -> ibis.Table:
+def _lower_limit(catalogue: Catalogue, month: ibis.Value) -> ibis.Value:
+    """By month number. NULL in a catalogue without the figure, which then has no feature that needs it."""
+    steps = [step for figure in catalogue.figures if figure.code == _BASE_LIMIT for step in figure.steps]
+    if not steps:
+        return ibis.null("float64")
+    first, *later = ((step.month // 100 * 12 + step.month % 100 - 1, step.value) for step in steps)
+    return ibis.cases(*((month >= since, value) for since, value in reversed(later)), (month.notnull(), first[1]))
+
+
+def _base_ratio(months: ibis.Table, catalogue: Catalogue) -> ibis.Table:
     """(uscc, base_ratio) of the last settled month that states a base."""
     known = months.filter(months.base.notnull(), months.insured > 0)
     newest = known.group_by("uscc").agg(month=known.month.max())
     last = known.semi_join(newest, ["uscc", "month"])
-    first, *later = BASE_LOWER_LIMIT
-    limit = ibis.cases(
-        *((last.month >= ym // 100 * 12 + ym % 100 - 1, value) for ym, value in reversed(later)), else_=first[1]
-    )
-    return last.select("uscc", base_ratio=ratio(last.base, last.insured) / limit)
+    return last.select("uscc", base_ratio=ratio(last.base, last.insured) / _lower_limit(catalogue, last.month))
 
 
 def _sums(months: ibis.Table, clock: Clock) -> ibis.Table:
@@ -76,7 +80,7 @@ def build(tables: Tables, clock: Clock) -> ibis.Table:
     months = insured_months(tables, clock)
     paid = months.filter(months.paid > 0, (months.paid >= months.payable).fill_null(True))
     run = unbroken(paid, clock.of("social_insurance").settled)
-    firm = per_enterprise(tables, _sums(months, clock), run, _base_ratio(months))
+    firm = per_enterprise(tables, _sums(months, clock), run, _base_ratio(months, tables.catalogue))
     average = firm.now / ibis.cases((firm.present > 0, firm.present))
     before = ibis.cases((firm.months_before >= 12, firm.before / 12.0))
     return firm.select(

@@ -3,33 +3,28 @@
 import argparse
 import asyncio
 import os
-import signal
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
 import structlog
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from xinyidai.catalogue import Catalogue, CatalogueError, builtin_catalogue, load_catalogue
+from xinyidai.catalogue import Catalogue
 from xinyidai.identifiers import parse_enclave_id
-from xinyidai.identity import Role, TrustAnchor
-from xinyidai.signing import DocumentError
 from xinyidai.v1 import records_pb2_grpc
 
-from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose
+from enclave.environment import Environment, SoftwareEnvironment, refuse_loose
 from enclave.hardening import harden
 from enclave.ingest.service import IngestService
 from enclave.ingest.servicer import RecordServicer
-from enclave.ingest.settings import IngestSettings, load_ingest_settings
+from enclave.ingest.settings import IngestSettings, departments_of, load_ingest_settings
 from enclave.ingest.staging import Staging
 from enclave.logs import configure_logging
+from enclave.process import add_health, catalogue_of, explained, listen_tls, serve_until_told
 from enclave.records.vault import Vault, VaultError
 from enclave.records.vault.vault import DAY_SECONDS
 
 _MAX_RECEIVE: Final = 2 * 1024 * 1024
 _MAX_STREAMS: Final = 32
-_STOP_SECONDS: Final = 5
 _UPKEEP_SECONDS: Final = 600
 _SMALL_SEGMENTS: Final = 16
 """A category with more small segments than this is compacted by itself."""
@@ -48,7 +43,7 @@ def build_ingest(
 ) -> tuple[IngestService, Vault, Catalogue]:
     """Put ingestion together and clean up after a crash. Raises `ValueError` for a category the catalogue lacks."""
     environment = environment or SoftwareEnvironment(settings.sealing_key)
-    catalogue = builtin_catalogue() if settings.catalogue == "builtin" else load_catalogue(Path(settings.catalogue))
+    catalogue = catalogue_of(settings.catalogue)
     for categories in settings.departments.values():
         for code in categories:
             catalogue.category(code)
@@ -58,7 +53,7 @@ def build_ingest(
     staging.clear_category(vault.manifest().destroyed)
     service = IngestService(
         parse_enclave_id(settings.enclave_id),
-        TrustAnchor.from_pem(Role.DEPARTMENT, settings.departments_ca.read_bytes()),
+        departments_of(settings),
         settings.departments,
         catalogue,
         vault,
@@ -70,20 +65,13 @@ def build_ingest(
 
 def build_grpc_server(settings: IngestSettings, service: IngestService) -> tuple[grpc.aio.Server, Any, str]:
     """The server, its health service and the address it is bound to."""
-    refuse_loose(settings.tls_key)
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", _MAX_RECEIVE), ("grpc.max_concurrent_streams", _MAX_STREAMS)]
     )
-    records_pb2_grpc.add_RecordServiceServicer_to_server(RecordServicer(service), server)  # type: ignore[no-untyped-call]
-    probe = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    credentials = grpc.ssl_server_credentials(
-        [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
-        root_certificates=settings.departments_ca.read_bytes(),
-        require_client_auth=True,
-    )
-    port = server.add_secure_port(settings.listen, credentials)
-    return server, probe, f"{settings.listen.rsplit(':', 1)[0]}:{port}"
+    records_pb2_grpc.add_RecordServiceServicer_to_server(RecordServicer(service, settings.silence_seconds), server)  # type: ignore[no-untyped-call]
+    probe = add_health(server)
+    tls = (settings.tls_certificate, settings.tls_key, settings.departments_ca)
+    return server, probe, listen_tls(server, settings.listen, *tls)
 
 
 def upkeep(vault: Vault, categories: tuple[str, ...]) -> None:
@@ -97,18 +85,10 @@ async def serve(settings: IngestSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
     service, vault, catalogue = build_ingest(settings)
     server, probe, address = build_grpc_server(settings, service)
-    await server.start()
-    await probe.set("", health_pb2.HealthCheckResponse.SERVING)
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    print(f"ready ingest {address}", flush=True)
     codes = tuple(category.code for category in catalogue.categories)
     keeping = asyncio.create_task(_keep_up(vault, codes))
-    await stopping.wait()
+    await serve_until_told("ingest", server, probe, address)
     keeping.cancel()
-    await server.stop(_STOP_SECONDS)
 
 
 async def _keep_up(vault: Vault, categories: tuple[str, ...]) -> None:
@@ -152,10 +132,8 @@ def main(arguments: list[str] | None = None) -> None:
             command.add_argument("--yes", action="store_true", required=True)
     chosen = parser.parse_args(arguments)
     configure_logging()
-    try:
+    with explained("xyd-ingest"):
         _run(chosen, load_ingest_settings(chosen.config))
-    except (EnclaveEnvironmentError, VaultError, DocumentError, CatalogueError, OSError, ValueError) as error:
-        sys.exit(f"xyd-ingest: {error}")
 
 
 def _run(chosen: Any, settings: IngestSettings) -> None:

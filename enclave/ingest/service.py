@@ -19,7 +19,7 @@ from enclave.environment import Environment
 from enclave.errors import Refused
 from enclave.ingest.staging import Appender, Staged, Staging
 from enclave.records.intake.intake import known_batch, take_batch
-from enclave.records.vault import Batch, SegmentKind, Vault
+from enclave.records.vault import Batch, CategoryDestroyed, SegmentKind, Vault
 from enclave.records.vault.segments import BATCH_COLUMN
 
 MAX_PAGE: Final = 1000
@@ -66,6 +66,7 @@ class IngestService:
         self.check_department(department)
         header = self._verify(department, raw_header)
         with self._alone(department, header.batch):
+            self._check_kept(header.category)
             if known_batch(self._vault, header) is not None:
                 raise Refused(Reason.OFFSET_MISMATCH, "this batch was committed; ask for its report")
             staged = self._staging.begin(header)
@@ -86,6 +87,7 @@ class IngestService:
                 return self.committed(department, batch)
             # The right may have been withdrawn since the first chunk.
             self._check_category(department, staged.header.category)
+            self._check_kept(staged.header.category)
             found = self._take(staged)
             self._staging.remove(department, batch)
         return found
@@ -114,6 +116,7 @@ class IngestService:
 
     def _quarantine_of(self, batch: Batch, after_line: int) -> pa.Table:
         columns = [LINE_COLUMN, "_fault", "_column"]
+        self._check_kept(batch.category)
         if not batch.quarantined:
             return pa.table({name: pa.array([], pa.string()) for name in columns})
         dataset = self._vault.snapshot().dataset(batch.category, SegmentKind.QUARANTINED)
@@ -144,6 +147,11 @@ class IngestService:
         """One answer for another's category and for none at all. Raises `Refused`."""
         if category not in self._departments[department]:
             raise Refused(Reason.CATEGORY_FORBIDDEN, _FORBIDDEN)
+
+    def _check_kept(self, category: str) -> None:
+        """Before anything asks for the category's key, which would make a new one. Raises `Refused`."""
+        if category in self._vault.manifest().destroyed:
+            raise Refused(Reason.CATEGORY_DESTROYED, str(CategoryDestroyed(category)))
 
     @contextmanager
     def _alone(self, department: str, batch: str) -> Iterator[None]:

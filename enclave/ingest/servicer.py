@@ -1,10 +1,9 @@
 """RecordService over gRPC. Thin: who calls, parse, call the service in a thread, translate its errors by one table."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
-from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import grpc
 import structlog
@@ -14,15 +13,16 @@ from xinyidai.identity import CertificateInvalid, Role, identity_of
 from xinyidai.reasons import Reason
 from xinyidai.signing import DocumentError
 from xinyidai.status import WireError
+from xinyidai.streams import without_long_silence
 from xinyidai.v1 import records_pb2, records_pb2_grpc
 
 from enclave.errors import Refused
 from enclave.ingest.service import MAX_PAGE, IngestService
 from enclave.records.vault import Batch
+from enclave.rpc.translation import translated
 
 _DEFAULT_PAGE: Final = 100
 log = structlog.get_logger("enclave.ingest")
-Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
 def _wire_error(error: Exception) -> WireError:
@@ -35,16 +35,7 @@ def _wire_error(error: Exception) -> WireError:
     return WireError(Reason.INTERNAL, "the data domain failed; it has logged so. Try again later")
 
 
-def _translated(method: Method) -> Method:
-    @wraps(method)
-    async def call(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await method(self, request, context)
-        except Exception as error:  # the process edge
-            wire = _wire_error(error)
-        await context.abort(wire.code, wire.message, wire.trailing_metadata())
-
-    return call  # type: ignore[return-value]
+_translated = translated(_wire_error)
 
 
 def department_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
@@ -61,19 +52,23 @@ def department_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
 
 
 class RecordServicer(records_pb2_grpc.RecordServiceServicer):
-    def __init__(self, service: IngestService) -> None:
+    def __init__(self, service: IngestService, silence: float) -> None:
+        """`silence`: seconds an upload may say nothing."""
         self._service = service
+        self._silence = silence
 
     @_translated
     async def Upload(self, request: AsyncIterator[Any], context: Any) -> records_pb2.UploadResponse:
         department = department_of(context)
-        first = await anext(aiter(request), None)
+        silent = Refused(Reason.OVERLOADED, "nothing came for too long; what arrived is kept, go on from there")
+        untrusted_messages = without_long_silence(request, self._silence, silent)
+        first = await anext(untrusted_messages, None)
         if first is None or first.WhichOneof("part") != "start":
             raise Refused(Reason.REQUEST_INVALID, "begin with the header of the batch")
         with ExitStack() as stack:
             receiving = self._service.receiving(department, first.start.header, first.start.offset)
             appender = await asyncio.to_thread(stack.enter_context, receiving)
-            async for message in request:
+            async for message in untrusted_messages:
                 if message.WhichOneof("part") != "chunk":
                     raise Refused(Reason.REQUEST_INVALID, "after the header, send chunks only")
                 await asyncio.to_thread(appender.append, message.chunk)

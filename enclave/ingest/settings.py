@@ -1,11 +1,13 @@
 """The settings of ingestion: one frozen object, read once from a TOML file; unknown keys are refused."""
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from xinyidai.identifiers import parse_department_id, parse_enclave_id
+from xinyidai.identity import Role, TrustAnchor
+
+from enclave.environment import refuse_writable
+from enclave.process import read_values
 
 _PATHS = ("data_dir", "sealing_key", "tls_certificate", "tls_key", "departments_ca")
 
@@ -29,6 +31,8 @@ class IngestSettings(BaseModel):
     """How long past versions of the vault can be read."""
     staging_bytes: int = Field(default=8 * 1024**3, ge=1024**2)
     """What all batches on their way may take of the disk."""
+    silence_seconds: float = Field(default=60, gt=0, le=3_600)
+    """How long an upload may say nothing before it is closed; what arrived is kept."""
     departments: dict[str, tuple[str, ...]]
     """Department id to the categories it may write, and no others. Given by the data holder, not by certificates, so
     that a right can be withdrawn without waiting for a certificate to expire."""
@@ -40,14 +44,15 @@ class IngestSettings(BaseModel):
 
 
 def load_ingest_settings(path: Path) -> IngestSettings:
-    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key."""
-    values: dict[str, Any] = tomllib.loads(path.read_text())
-    base = path.resolve().parent
-    for name in _PATHS:
-        if name in values:
-            values[name] = base / values[name]
-    if values.get("catalogue", "builtin") != "builtin":
-        values["catalogue"] = str(base / values["catalogue"])
+    """Read a TOML file; relative paths are relative to its folder. Raises `ValueError` that names the key,
+    and `EnclaveEnvironmentError` when others could change the file."""
+    values = read_values(path, _PATHS)
     settings = IngestSettings(**values)
     parse_enclave_id(settings.enclave_id)
     return settings
+
+
+def departments_of(settings: IngestSettings) -> TrustAnchor:
+    """Who vouches for departments. Raises `EnclaveEnvironmentError` when others could change it, `DocumentError`."""
+    refuse_writable(settings.departments_ca)
+    return TrustAnchor.from_pem(Role.DEPARTMENT, settings.departments_ca.read_bytes())

@@ -17,12 +17,12 @@ import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from xinyidai.batches import CHUNK_BYTES, BatchFormat, BatchHeader
+from xinyidai.files import sync_folder
 from xinyidai.identifiers import BatchId, DepartmentId
 from xinyidai.reasons import Reason
 
 from enclave.environment import EnclaveEnvironmentError, Environment, refuse_loose
 from enclave.errors import Refused
-from enclave.records.vault.files import sync_folder
 from enclave.records.vault.keys import KeyRing
 
 _LENGTH_BYTES: Final = 4

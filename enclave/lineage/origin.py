@@ -1,10 +1,11 @@
 """What a snapshot was made of, noted beside it, so that its lineage is worked out on the same records."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from xinyidai.files import write_whole
 
 from enclave.environment import Environment
 from enclave.records.reader import Source
@@ -41,13 +42,8 @@ class Origin:
 
 
 def write_origin(snapshots: Path, snapshot_id: str, origin: Origin) -> None:
-    target = snapshots / snapshot_id / _FILE
-    partial = target.with_name(f".{_FILE}.{os.getpid()}")
-    with partial.open("w") as file:
-        json.dump({"folder": origin.folder, "version": origin.version}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(target)
+    note = {"folder": origin.folder, "version": origin.version}
+    write_whole(snapshots / snapshot_id / _FILE, json.dumps(note).encode())
 
 
 def read_origin(snapshots: Path, snapshot_id: str) -> Origin:

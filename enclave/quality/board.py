@@ -1,33 +1,17 @@
 """The board as a value, and as a file beside the snapshot it is about."""
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-MEASURES: Final = (
-    "compliance", "timeliness", "standardization", "completeness", "continuity", "coverage", "linkage",
-)  # fmt: skip
+from xinyidai.files import write_whole
+from xinyidai.quality import Cell
+
 LEAST_ENTERPRISES: Final = 5
-"""No cell is over fewer: its row is left out altogether, and out of the totals too, so that no subtraction finds it."""
+"""No cell is over fewer: its row is left out altogether, and out of the totals too, so that no subtraction finds it.
+Counts are rounded to multiples of it."""
 _FILE: Final = "quality.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One category, source and month. Counts are rounded to multiples of `LEAST_ENTERPRISES`."""
-
-    category: str
-    source: str
-    """"" for all sources together."""
-    month: int
-    """yyyymm; 0 for all months of the board together."""
-    rows: int
-    enterprises: int
-    shares: Mapping[str, float]
-    """Measure to 0..1; a measure that does not apply is absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +35,7 @@ def decode_board(raw: bytes) -> Board:
 
 def write_board(snapshots: Path, snapshot_id: str, board: Board) -> None:
     """Put the board beside its snapshot, atomically."""
-    target = snapshots / snapshot_id / _FILE
-    partial = target.with_name(f".{_FILE}.{os.getpid()}")
-    with partial.open("wb") as file:
-        file.write(board.encode())
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(target)
+    write_whole(snapshots / snapshot_id / _FILE, board.encode())
 
 
 def read_board(snapshots: Path, snapshot_id: str) -> Board | None:

@@ -15,9 +15,10 @@ from typing import Any, Final
 import ibis
 import pyarrow as pa
 from xinyidai.catalogue import Catalogue, Category
+from xinyidai.quality import MEASURES, Cell
 
 from enclave.features.windows import date_number, month_number, ym_number
-from enclave.quality.board import LEAST_ENTERPRISES, MEASURES, Board, Cell
+from enclave.quality.board import LEAST_ENTERPRISES, Board
 from enclave.records.disputed import Disputed
 from enclave.records.disputes import marks, undisputed
 from enclave.records.engine import Engine, engine_of

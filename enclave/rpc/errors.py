@@ -1,10 +1,5 @@
 """Errors at the edge: what the other side may know of one, by one table."""
 
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, TypeVar
-
-import grpc
 import structlog
 from xinyidai.framing import FrameError
 from xinyidai.reasons import Reason
@@ -12,9 +7,9 @@ from xinyidai.signing import DocumentError
 from xinyidai.status import WireError
 
 from enclave.errors import Refused
+from enclave.rpc.translation import translated as _translated_by
 
 log = structlog.get_logger("enclave.rpc")
-Method = TypeVar("Method", bound=Callable[..., Awaitable[Any]])
 
 
 def wire_error(error: Exception) -> WireError:
@@ -27,13 +22,4 @@ def wire_error(error: Exception) -> WireError:
     return WireError(Reason.INTERNAL, "the enclave failed; it has logged why. Try again later")
 
 
-def translated(method: Method) -> Method:
-    @wraps(method)
-    async def call(self: Any, request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await method(self, request, context)
-        except Exception as error:  # the process edge
-            wire = wire_error(error)
-        await context.abort(wire.code, wire.message, wire.trailing_metadata())
-
-    return call  # type: ignore[return-value]
+translated = _translated_by(wire_error)

@@ -1,7 +1,9 @@
 """On TCP, who may call: the platform's server, by the role in its certificate. TLS has checked the chain."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import aclosing
+from inspect import isawaitable
+from typing import Any, Final
 
 import grpc
 from cryptography import x509
@@ -26,19 +28,18 @@ def _is_server(context: grpc.aio.ServicerContext[Any, Any]) -> bool:
 
 
 class OnlyTheServer(grpc.aio.ServerInterceptor):
-    """Refuses every call of a peer whose certificate has another role."""
+    """Refuses every call of a peer whose certificate has another role, whatever the method takes and returns."""
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
     ) -> Any:
         handler = await continuation(details)
-        if handler is None or handler.stream_stream is not None:
-            return handler and grpc.stream_stream_rpc_method_handler(
-                _guarded_stream(handler.stream_stream), handler.request_deserializer, handler.response_serializer
-            )
-        return handler.unary_unary and grpc.unary_unary_rpc_method_handler(
-            _guarded(handler.unary_unary), handler.request_deserializer, handler.response_serializer
-        )
+        if handler is None:
+            return None
+        for kind, guard, make in _KINDS:
+            if (method := getattr(handler, kind)) is not None:
+                return make(guard(method), handler.request_deserializer, handler.response_serializer)
+        raise TypeError("a method of no kind gRPC knows")
 
 
 def _guarded(method: Any) -> Any:
@@ -49,10 +50,25 @@ def _guarded(method: Any) -> Any:
 
 
 def _guarded_stream(method: Any) -> Any:
-    async def call(requests: Any, context: Any) -> Any:
+    async def call(request: Any, context: Any) -> None:
         if not _is_server(context):
-            await _refuse(requests, context)
-        async for response in method(requests, context):
-            yield response
+            await _refuse(request, context)
+        answers = method(request, context)
+        if isawaitable(answers):
+            # It writes its answers itself.
+            await answers
+            return
+        async with aclosing(answers):
+            async for response in answers:
+                await context.write(response)
 
     return call
+
+
+_KINDS: Final = (
+    ("unary_unary", _guarded, grpc.unary_unary_rpc_method_handler),
+    ("stream_unary", _guarded, grpc.stream_unary_rpc_method_handler),
+    ("unary_stream", _guarded_stream, grpc.unary_stream_rpc_method_handler),
+    ("stream_stream", _guarded_stream, grpc.stream_stream_rpc_method_handler),
+)
+"""A handler bears its method under the name of its kind; whether it answers with a stream decides how it is guarded."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from xinyidai.files import write_whole
 from xinyidai.framing import FrameError, FrameKind, TreeShape, decode_leaves, decode_seeded, frame_bytes
 from xinyidai.parameters import TREES_8192
 from xinyidai.reasons import Reason
@@ -44,7 +45,7 @@ def expand_upload(folder: Path) -> None:
         leaves = file.read(_LEAVES_BYTES)
         kinds = key_kinds(decode_leaves(leaves)[0])
         keys = leaves + file.read(sum(frame_bytes(kind, TREES_8192) for kind in kinds[1:]))
-        _write(folder / _KEYS, keys)
+        write_whole(folder / _KEYS, keys)
         count, rest = divmod(os.fstat(file.fileno()).st_size - len(keys), length)
         if count < 1 or rest:
             raise FrameError(Reason.FRAME_LENGTH, "the upload does not consist of whole frames")
@@ -68,10 +69,3 @@ def open_trees(folder: Path) -> PreparedTrees:
         at = end
     columns = np.load(folder / _COLUMNS, mmap_mode="r", allow_pickle=False)
     return prepare(TREES_8192, shape, leaves, frames[0], frames[1:], columns)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

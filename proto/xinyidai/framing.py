@@ -91,7 +91,7 @@ class AnswerCiphertext:
 
 
 def pack(values: Residues, bits: int) -> bytes:
-    """N residues of `bits` bits each, little endian. N * bits must be a multiple of 8."""
+    """N residues of `bits` bits each, little endian. N must be a multiple of 8."""
     octets = values.astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
     flat = np.unpackbits(octets, axis=1, count=bits, bitorder="little")
     return np.packbits(flat, bitorder="little").tobytes()
@@ -99,11 +99,17 @@ def pack(values: Residues, bits: int) -> bytes:
 
 def unpack(raw: bytes, count: int, bits: int) -> Residues:
     """Inverse of `pack` for exactly `count` residues; the caller has checked the length."""
-    flat = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little").reshape(count, bits)
-    octets = np.zeros((count, 8), np.uint8)
-    packed = np.packbits(flat, axis=1, bitorder="little")
-    octets[:, : packed.shape[1]] = packed
-    return octets.view("<u8").reshape(count).astype(np.uint64, copy=False)
+    # Eight values fill whole bytes, so the i-th of every eight begins at the same bit of its group.
+    octets = np.zeros((count // 8, bits + 8), np.uint8)
+    octets[:, :bits] = np.frombuffer(raw, np.uint8).reshape(-1, bits)
+    values = np.empty((count // 8, 8), np.uint64)
+    for lane in range(8):
+        at, shift = divmod(lane * bits, 8)
+        window = np.ascontiguousarray(octets[:, at : at + 8]).view("<u8")[:, 0]
+        values[:, lane] = window >> np.uint64(shift)
+        if shift + bits > 64:
+            values[:, lane] |= octets[:, at + 8].astype(np.uint64) << np.uint64(64 - shift)
+    return (values & np.uint64((1 << bits) - 1)).reshape(count)
 
 
 def _primes(kind: FrameKind, parameters: ParameterSet) -> tuple[int, ...]:

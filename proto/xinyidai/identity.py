@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from xinyidai.signing import Claims, DocumentError, DocumentMalformed, Verifying
 _PREFIX: Final = "urn:xinyidai:"
 _MAX_CHAIN: Final = 3
 _MAX_CERTIFICATE_BYTES: Final = 8 * 1024
+_REMEMBERED_CHAINS: Final = 64
+_NOT_VOUCHED: Final = "the certificate is not vouched for by this service's authority"
 _UNREADABLE: Final = (
     InvalidSignature, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.ExtensionNotFound,
     x509.UnsupportedGeneralNameType, CryptographyDeprecationWarning, ValueError, TypeError,
@@ -107,6 +110,8 @@ class TrustAnchor:
     def __init__(self, role: Role, roots: Sequence[x509.Certificate]) -> None:
         self.role = role
         self.roots = tuple(roots)
+        # Parties sign thousands of documents with one chain; only what succeeded is remembered, and never a date.
+        self._remembered = lru_cache(maxsize=_REMEMBERED_CHAINS)(self._read_signer)
 
     @classmethod
     def from_pem(cls, role: Role, raw: bytes) -> "TrustAnchor":
@@ -118,19 +123,41 @@ class TrustAnchor:
         `at`: aware UTC, default now. Raises `CertificateInvalid`. Not guaranteed: revocation; a certificate is
         withdrawn by removing its holder's registration.
         """
-        when = at or datetime.now(UTC)
+        identity, first, last = self._vouch(chain)
+        _check_time(first, last, at)
+        return identity
+
+    def signer(self, encoded: tuple[str, ...], at: datetime | None = None) -> "Signer":
+        """Likewise for a chain as x5c has it, with the key to verify with. Raises `DocumentError`."""
+        signer = self._remembered(encoded)
+        _check_time(signer.not_before, signer.not_after, at)
+        return signer
+
+    def _read_signer(self, encoded: tuple[str, ...]) -> "Signer":
+        try:
+            chain = tuple(x509.load_der_x509_certificate(b64decode(c, validate=True)) for c in encoded)
+        except _UNREADABLE as error:
+            raise DocumentMalformed("the x5c header holds something else than certificates") from error
+        identity, first, last = self._vouch(chain)
+        key = VerifyingKey.of_certificate(chain[0])
+        return Signer(identity, thumbprint(chain[0]), chain[0], key, first, last)
+
+    def _vouch(self, chain: Sequence[x509.Certificate]) -> tuple[Identity, datetime, datetime]:
+        """Everything but the time: who it is, and from when until when every link is valid."""
         if not 1 <= len(chain) <= _MAX_CHAIN:
             raise CertificateInvalid("send 1 to 3 certificates, leaf first")
         try:
-            self._check_links(chain, when)
+            links = self._check_links(chain)
+            first = max(link.not_valid_before_utc for link in links)
+            last = min(link.not_valid_after_utc for link in links)
         except _UNREADABLE as error:
-            raise CertificateInvalid("the certificate is not vouched for by this service's authority") from error
+            raise CertificateInvalid(_NOT_VOUCHED) from error
         identity = identity_of(chain[0])
         if identity.role is not self.role:
             raise CertificateInvalid(f"the certificate is not one of a {self.role}")
-        return identity
+        return identity, first, last
 
-    def _check_links(self, chain: Sequence[x509.Certificate], when: datetime) -> None:
+    def _check_links(self, chain: Sequence[x509.Certificate]) -> list[x509.Certificate]:
         links = self._up_to_a_root(chain)
         for depth, (child, issuer) in enumerate(pairwise(links)):
             child.verify_directly_issued_by(issuer)
@@ -141,14 +168,13 @@ class TrustAnchor:
             if basic.path_length is not None and basic.path_length < depth:
                 raise ValueError("path too long")
         for certificate in links:
-            if not certificate.not_valid_before_utc <= when <= certificate.not_valid_after_utc:
-                raise ValueError("out of its time")
             if any(extension.critical and extension.oid not in _UNDERSTOOD for extension in certificate.extensions):
                 raise ValueError("a critical extension this service does not know (RFC 5280, 4.2)")
         leaf_usage = chain[0].extensions.get_extension_for_class(x509.KeyUsage).value
         leaf_basic = chain[0].extensions.get_extension_for_class(x509.BasicConstraints).value
         if not leaf_usage.digital_signature or leaf_basic.ca:
             raise ValueError("leaf may not sign documents")
+        return links
 
     def _up_to_a_root(self, chain: Sequence[x509.Certificate]) -> list[x509.Certificate]:
         """An authority that renewed its key has two roots of one name: the one that signed is the one."""
@@ -166,6 +192,19 @@ class TrustAnchor:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Signer:
+    """Whom a chain of certificates speaks for, between two moments."""
+
+    identity: Identity
+    thumbprint: str
+    """x5t#S256 of the signing certificate."""
+    certificate: x509.Certificate
+    key: VerifyingKey
+    not_before: datetime
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SignedByCertificate:
     """A verified document together with who signed it."""
 
@@ -178,17 +217,20 @@ class SignedByCertificate:
 
 def verify_with_chain(raw: str, typ: str, anchor: TrustAnchor, at: datetime | None = None) -> SignedByCertificate:
     """Verify a document that carries its signer's certificates in x5c. Raises `DocumentError`."""
-    chain = _header_chain(read_header(raw))
-    identity = anchor.verify(chain, at)
-    claims = VerifyingKey.of_certificate(chain[0]).verify(raw, typ)
-    return SignedByCertificate(claims, identity, thumbprint(chain[0]), chain[0])
+    signer = anchor.signer(_encoded_chain(read_header(raw)), at)
+    claims = signer.key.verify(raw, typ)
+    return SignedByCertificate(claims, signer.identity, signer.thumbprint, signer.certificate)
 
 
-def _header_chain(header: dict[str, Any]) -> tuple[x509.Certificate, ...]:
+def _encoded_chain(header: dict[str, Any]) -> tuple[str, ...]:
     encoded = header.get("x5c")
     if not isinstance(encoded, list) or not 1 <= len(encoded) <= _MAX_CHAIN:
         raise DocumentMalformed("the x5c header must hold 1 to 3 certificates, leaf first")
-    try:
-        return tuple(x509.load_der_x509_certificate(b64decode(c, validate=True)) for c in encoded)
-    except _UNREADABLE as error:
-        raise DocumentMalformed("the x5c header holds something else than certificates") from error
+    if not all(isinstance(entry, str) for entry in encoded):
+        raise DocumentMalformed("the x5c header holds something else than certificates")
+    return tuple(encoded)
+
+
+def _check_time(first: datetime, last: datetime, at: datetime | None) -> None:
+    if not first <= (at or datetime.now(UTC)) <= last:
+        raise CertificateInvalid(_NOT_VOUCHED)

@@ -126,12 +126,13 @@ class VerifyingKey:
 class SigningKey:
     """A private key handle, with the certificate chain that names its holder. It cannot be printed or pickled."""
 
-    __slots__ = ("_jose", "_private", "_registry", "chain", "public")
+    __slots__ = ("_jose", "_private", "_registry", "_x5c", "chain", "public")
 
     def __init__(self, private: _PRIVATE, chain: Sequence[x509.Certificate] = ()) -> None:
         self._private = private
         self._jose, self._registry = _jose_key(private)
         self.chain = tuple(chain)
+        self._x5c = [b64encode(c.public_bytes(serialization.Encoding.DER)).decode() for c in self.chain]
         self.public = VerifyingKey(private.public_key())
 
     @classmethod
@@ -172,8 +173,7 @@ class SigningKey:
         """A compact JWS. `with_chain` puts the certificates into the x5c header (RFC 7515, 4.1.6)."""
         header: dict[str, Any] = {"alg": self.public.algorithm, "typ": typ}
         if with_chain:
-            der = serialization.Encoding.DER
-            header["x5c"] = [b64encode(c.public_bytes(der)).decode() for c in self.chain]
+            header["x5c"] = list(self._x5c)
         payload = json.dumps(claims, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return jws.serialize_compact(header, payload.encode(), self._jose, registry=self._registry)
 

@@ -8,10 +8,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
+from xinyidai.quality import MEASURES, Cell
 
 from server.errors import RequestInvalid
 from server.pages.charts import Chart, month_chart, month_text, percent
-from server.quality.service import MEASURES, Board, Cell, QualityService
+from server.quality.service import Board, QualityService
 
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": (

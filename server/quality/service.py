@@ -1,38 +1,14 @@
 """Asks an enclave for its board and names what is on it. Nothing is kept: the board belongs to a snapshot."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
-from xinyidai.catalogue import Catalogue, CatalogueError, Text, parse_catalogue
+from xinyidai.catalogue import Catalogue, CatalogueError, parse_catalogue
+from xinyidai.quality import MEASURES, Cell
 from xinyidai.v1 import catalogue_pb2, enclave_pb2
 
 from server.enclaves import Enclaves
 from server.errors import EnclaveUnavailable
-
-MEASURES: Final[Mapping[str, Text]] = {
-    "compliance": Text("合规性", "Compliance"),
-    "timeliness": Text("及时性", "Timeliness"),
-    "standardization": Text("规范性", "Standardization"),
-    "completeness": Text("完整性", "Completeness"),
-    "continuity": Text("连续性", "Continuity"),
-    "coverage": Text("覆盖面", "Coverage"),
-    "linkage": Text("关联性", "Linkage"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    category: str
-    source: str
-    """"" for all sources."""
-    month: int
-    """yyyymm; 0 for all months of the board."""
-    rows: int
-    enterprises: int
-    shares: Mapping[str, float]
-    """Measure to 0..1; absent where it does not apply."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from xinyidai.identifiers import BankId, Uscc
 from xinyidai.requests import AssessmentRequest, Stamp, parse_registration, parse_request
 from xinyidai.signing import read_unverified
+from xinyidai.streams import without_long_silence
 from xinyidai.v1 import assessment_pb2, catalogue_pb2, model_pb2
 
 from server.assessments.models import RegisteredModel
@@ -17,7 +18,7 @@ from server.authorizations.service import list_authorizations, state_at
 from server.banks.service import recognize_bank
 from server.db import Database
 from server.enclaves import Enclaves
-from server.errors import PeerMismatch, RequestInvalid
+from server.errors import EnclaveRefused, PeerMismatch, RequestInvalid, StreamSilent
 from server.paging import Page, Position
 from server.relay.journal import Journal
 from server.relay.outcomes import drafts, write_outcomes
@@ -46,12 +47,14 @@ def _check_issuer(stamp: Stamp, bank: BankId) -> None:
 
 
 class BankRelay:
-    """Every method raises `Refused` or `DocumentError`. `remaining`: seconds the bank still waits."""
+    """Every method raises `Refused` or `DocumentError`. `remaining`: seconds the bank still waits. `silence`: seconds a
+    stream of requests may say nothing."""
 
-    def __init__(self, enclaves: Enclaves, database: Database, journal: Journal) -> None:
+    def __init__(self, enclaves: Enclaves, database: Database, journal: Journal, silence: float) -> None:
         self._enclaves = enclaves
         self._database = database
         self._journal = journal
+        self._silence = silence
 
     async def recognize(self, peer: BankPeer) -> BankId:
         """Raises `BankNotRegistered`. Asked on every call, so a removed bank is out at once."""
@@ -85,7 +88,8 @@ class BankRelay:
         self, bank: BankId, requests: AsyncIterator[model_pb2.RegisterTreesRequest], remaining: float | None
     ) -> model_pb2.RegisterModelResponse:
         """Message by message, at the enclave's pace: this platform holds one or two of them at a time."""
-        opening = await anext(aiter(requests), None)
+        untrusted_messages = without_long_silence(requests, self._silence, StreamSilent())
+        opening = await anext(untrusted_messages, None)
         if opening is None or opening.WhichOneof("part") != "registration":
             raise RequestInvalid("the first message holds the registration, each other one a frame")
         untrusted = parse_registration(read_unverified(opening.registration))
@@ -93,13 +97,24 @@ class BankRelay:
         enclave = self._enclaves.choose(untrusted.stamp.audience).patient()
         event = Event(Kind.REGISTER_MODEL, OK, enclave.id, bank=bank)
 
-        async def relayed() -> AsyncIterator[model_pb2.RegisterTreesRequest]:
-            yield opening
-            async for request in requests:
-                yield request
+        silence: list[StreamSilent] = []
 
-        method = enclave.stub.RegisterTrees
-        return await self._note_model(await self._journal.relay(enclave, method, relayed(), event, remaining), event)
+        async def relayed() -> AsyncIterator[model_pb2.RegisterTreesRequest]:
+            """To the enclave a silent stream ends here: it refuses what is not whole, and nothing is cancelled."""
+            yield opening
+            try:
+                async for request in untrusted_messages:
+                    yield request
+            except StreamSilent as error:
+                silence.append(error)
+
+        try:
+            answer = await self._journal.relay(enclave, enclave.stub.RegisterTrees, relayed(), event, remaining)
+        except EnclaveRefused as error:
+            if silence:
+                raise silence[0] from error
+            raise
+        return await self._note_model(answer, event)
 
     async def models(self, bank: BankId, page: Page) -> tuple[list[RegisteredModel], Position | None]:
         return await self._database.read(list_models, bank, page)
@@ -136,7 +151,7 @@ class BankRelay:
         async def check(raw: str) -> AssessmentRequest:
             return self._read_request(await self.recognize(peer), raw)
 
-        return AssessStream(self._enclaves, self._journal, check, remaining).relay(requests)
+        return AssessStream(self._enclaves, self._journal, check, remaining, self._silence).relay(requests)
 
     def _read_request(self, bank: BankId, raw: str) -> AssessmentRequest:
         untrusted = parse_request(read_unverified(raw))

@@ -7,28 +7,32 @@ from typing import Any, Final
 
 import grpc
 from xinyidai.requests import AssessmentRequest
+from xinyidai.streams import without_long_silence
 from xinyidai.v1 import assessment_pb2
 
 from server.audit.service import CANCELLED
 from server.enclaves import Enclave, Enclaves, translate
-from server.errors import EnclaveUnavailable, Overloaded, Refused, RequestInvalid
+from server.errors import EnclaveUnavailable, Refused, RequestInvalid, StreamSilent
 from server.relay.journal import Journal
 from server.relay.outcomes import drafts, write_outcomes
 
 _IN_FLIGHT: Final = 8
 """Requests of one stream the enclave has not finished with; the next one is not even read before."""
-_SILENCE_SECONDS: Final = 60.0
 Check = Callable[[str], Awaitable[AssessmentRequest]]
 
 
 class AssessStream:
     """One stream of one bank. Use it once."""
 
-    def __init__(self, enclaves: Enclaves, journal: Journal, check: Check, remaining: float | None) -> None:
+    def __init__(
+        self, enclaves: Enclaves, journal: Journal, check: Check, remaining: float | None, silence: float
+    ) -> None:
+        """`remaining`: seconds the bank still waits; `silence`: seconds this platform waits for its next request."""
         self._enclaves = enclaves
         self._journal = journal
         self._check = check
         self._remaining = remaining
+        self._silence = silence
         self._pending: dict[str, AssessmentRequest] = {}
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
 
@@ -36,7 +40,7 @@ class AssessStream:
         self, requests: AsyncIterator[assessment_pb2.AssessRequest]
     ) -> AsyncGenerator[assessment_pb2.AssessResponse, None]:
         """Raises `Refused` or `DocumentError`. The first request chooses the enclave for the whole stream."""
-        requests = _without_long_silence(requests)
+        requests = without_long_silence(requests, self._silence, StreamSilent())
         first = await anext(requests, None)
         if first is None:
             return
@@ -120,19 +124,3 @@ class AssessStream:
         self._pending.clear()
         if events:
             await self._journal.write("abandoned assessments", events)
-
-
-async def _without_long_silence(
-    requests: AsyncIterator[assessment_pb2.AssessRequest],
-) -> AsyncGenerator[assessment_pb2.AssessRequest, None]:
-    """A stream that asks nothing holds a place others could use. Raises `Overloaded`, so a client opens another."""
-    source = aiter(requests)
-    while True:
-        try:
-            async with asyncio.timeout(_SILENCE_SECONDS):
-                message = await anext(source, None)
-        except TimeoutError as error:
-            raise Overloaded("no request came on this stream for a minute; open another") from error
-        if message is None:
-            return
-        yield message

@@ -20,6 +20,8 @@ class BreakingLine(bank_pb2_grpc.BankServiceServicer):
     """`before`, `after`: reasons to fail the next unary calls with, before or after the enclave acted.
     `cut`: (messages to let through, reason) for the next streams."""
 
+    services: tuple[Any, ...] = (bank_pb2_grpc.add_BankServiceServicer_to_server,)
+
     def __init__(self, socket: Path) -> None:
         self._channel = grpc.aio.insecure_channel(f"unix:{socket}")
         self._enclave = enclave_pb2_grpc.EnclaveServiceStub(self._channel)  # type: ignore[no-untyped-call]
@@ -35,7 +37,8 @@ class BreakingLine(bank_pb2_grpc.BankServiceServicer):
         leaf = authority.issue(Role.SERVER, "service", localhost=True)
         (folder / "service-ca.pem").write_bytes(authority.pem)
         self._server = grpc.aio.server()
-        bank_pb2_grpc.add_BankServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
+        for add_service in self.services:
+            add_service(self, self._server)
         banks = deployment.anchor("banks").read_bytes()
         credentials = grpc.ssl_server_credentials([(leaf.key_pem, leaf.chain_pem)], banks, require_client_auth=True)
         port = self._server.add_secure_port("localhost:0", credentials)

@@ -1,18 +1,22 @@
 """A small catalogue and a scorecard on it, for the SDK's tests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
 from xinyidai.catalogue import Catalogue, CellKind, parse_catalogue
 
 from bank_sdk import Scorecard
+from bank_sdk.testing import InMemoryService
+from tests.support.parties import uscc_number
 
 GRIDS: Mapping[str, list[float]] = {"age": [6, 12, 24, 36, 60], "paid_in": [0.5, 25, 50, 75], "tax_rate": [0.1, 0.25]}
 POLICIES: Mapping[str, Any] = {"missing": 3, "not_applicable": 2, "not_authorized": 1}
 
 
-def _feature(code: str, **changes: Any) -> dict[str, Any]:
+def feature(code: str, grid: Iterable[float], **changes: Any) -> dict[str, Any]:
+    """As a catalogue's document has it."""
     return {
         "code": code,
         "title": {"zh": code, "en": code},
@@ -20,13 +24,13 @@ def _feature(code: str, **changes: Any) -> dict[str, Any]:
         "unit": "u",
         "direction": "higher",
         "window": "as_of",
-        "grid": GRIDS[code],
+        "grid": list(grid),
         "evidence": "P",
         **changes,
     }
 
 
-def _category(code: str, *features: dict[str, Any]) -> dict[str, Any]:
+def category(code: str, *features: dict[str, Any]) -> dict[str, Any]:
     return {
         "code": code,
         "title": {"zh": code, "en": code},
@@ -42,20 +46,24 @@ def _category(code: str, *features: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def small_catalogue() -> Catalogue:
-    """Two categories, three features, 21 cells. `tax_rate` reads both categories."""
+def catalogue_of(code: str, *categories: dict[str, Any]) -> Catalogue:
     document = {
-        "code": "small",
+        "code": code,
         "version": "1",
-        "title": {"zh": "小", "en": "small"},
+        "title": {"zh": code, "en": code},
         "provenance": "test",
         "common_fields": [],
-        "categories": [
-            _category("registry", _feature("age"), _feature("paid_in")),
-            _category("tax", _feature("tax_rate", sources=["registry"])),
-        ],
+        "categories": list(categories),
     }
     return parse_catalogue(yaml.safe_dump(document, allow_unicode=True).encode())
+
+
+def small_catalogue() -> Catalogue:
+    """Two categories, three features, 21 cells. `tax_rate` reads both categories."""
+    age, paid_in, tax_rate = (feature(code, grid) for code, grid in GRIDS.items())
+    return catalogue_of(
+        "small", category("registry", age, paid_in), category("tax", tax_rate | {"sources": ["registry"]})
+    )
 
 
 CATALOGUE = small_catalogue()
@@ -85,3 +93,12 @@ def cells_of(values: Mapping[str, float | CellKind]) -> list[int]:
         else:
             cells.append(feature.cell_of(value))
     return cells
+
+
+@contextmanager
+def granted_service(firms: int, cells: Callable[[int], list[int]]) -> Iterator[InMemoryService]:
+    """A service in memory, and a grant of each of the first firms, with its cells by number."""
+    with InMemoryService(CATALOGUE) as running:
+        for number in range(firms):
+            running.grant(uscc_number(number), cells=cells(number))
+        yield running

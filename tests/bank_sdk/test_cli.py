@@ -17,18 +17,21 @@ from typer.testing import CliRunner
 from xinyidai.catalogue import CellKind
 from xinyidai.reasons import Reason
 
-from bank_sdk import BankSdkError, KeyStore, Policy, errors, next_step
+from bank_sdk import BankSdkError, KeyStore, Policy, errors, load_any, load_trees, next_step
 from bank_sdk.advice import ADVICE
 from bank_sdk.commands.app import app
+from bank_sdk.commands.models import read_conversion
 from bank_sdk.commands.profile import Profile
 from bank_sdk.errors import ServiceError
 from bank_sdk.testing import InMemoryService
+from tests.bank_sdk.importers.material import MODELS, catalogue
 from tests.bank_sdk.materials import CATALOGUE, ROWS, scorecard
 from tests.bank_sdk.test_decision import POLICY
 from tests.support.parties import uscc_number
 
 PASSPHRASE = "of a test"
 CARD = scorecard()
+STUMPS, DEEP = MODELS / "xgboost/early.json", MODELS / "xgboost/depth3.json"
 OPTIONS = ("--base-points", "500", "--missing", "3", "--not-applicable", "2", "--not-authorized", "1")
 VALUES = {"age": 30.0, "paid_in": 60.0, "tax_rate": 0.5}
 
@@ -166,7 +169,7 @@ def test_a_key_is_rotated_and_the_old_one_retired(bank: Bank) -> None:
     bank.service.grant(firm, VALUES)
     before = json.loads(bank.run("assess", firm, "-m", "rotated", "--json"))
     other = ("--base-points", "501", *OPTIONS[2:])
-    assert "another scorecard" in bank.run("keys", "rotate", old, str(bank.table), *other, "--yes", code=1)
+    assert "another model" in bank.run("keys", "rotate", old, str(bank.table), *other, "--yes", code=1)
     bank.run("keys", "rotate", old, str(bank.table), *OPTIONS, input="n\n", code=1)
     assert old in bank.keys()
     bank.run("keys", "rotate", old, str(bank.table), *OPTIONS, "--yes")
@@ -207,8 +210,10 @@ def test_errors_say_what_to_do_next_and_show_no_trace(bank: Bank) -> None:
 
 def test_the_documents_profile_and_policy_are_good(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "bank-sdk.md").read_text()
-    profile, policy = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
-    (tmp_path / "xyd-bank.toml").write_text(profile)
+    profile, conversion, policy = re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "conversion.toml").write_text(conversion)
+    assert read_conversion(tmp_path / "conversion.toml")["positive"] == "bad"
+    (tmp_path / "xyd-bank.toml").write_text(profile.replace("# key_is_encrypted", "key_is_encrypted"))
     (tmp_path / "policy.toml").write_text(policy)
     loaded = Profile.load(tmp_path / "xyd-bank.toml")
     assert loaded.key_is_encrypted and loaded.policy == tmp_path / "policy.toml"
@@ -239,3 +244,77 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
     program = "import sys; sys.modules['typer'] = None; from bank_sdk.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "xinyidai-bank-sdk[cli]" in done.stderr and "Traceback" not in done.stderr
+
+
+SAID = """
+positive = "bad"
+points = "nearest"
+not_applicable = "as_missing"
+not_authorized = "as_missing"
+[scale]
+pdo = 20
+base_score = 600
+base_odds = 50
+odds = "good:bad"
+"""
+
+
+@pytest.fixture(scope="module")
+def importing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """A bank whose catalogue holds the cut points of two models another library made."""
+    folder = tmp_path_factory.mktemp("importing")
+    cuts = {name: set(edges) for name, edges in load_any(STUMPS).edges.items()}
+    for name, edges in load_trees(DEEP).edges.items():
+        cuts.setdefault(name, set()).update(edges)
+    (folder / "said.toml").write_text(SAID)
+    with InMemoryService(catalogue({name: sorted(edges) for name, edges in cuts.items()})) as service:
+        yield Bank(service, folder, service.write_profile(folder), folder / "said.toml")
+
+
+@pytest.mark.parametrize("file", [STUMPS, DEEP], ids=["stumps", "trees"])
+def test_a_file_of_another_library_is_planned_registered_assessed_and_rotated(importing: Bank, file: Path) -> None:
+    conversion = ("--conversion", str(importing.table))
+    planned = importing.run("plan", str(file), *conversion)
+    assert "可转换 / convertible: 是 / yes" in planned and "rounding changes a score by at most" in planned
+    importing.run("register", str(file), "--name", file.stem, *conversion)
+    imported = load_trees(file) if file is DEEP else load_any(file)
+    values = {name: edges[0] for name, edges in imported.edges.items()}
+    firm = uscc_number(500 if file is DEEP else 501)
+    importing.service.grant(firm, values)
+    score = json.loads(importing.run("assess", firm, "-m", file.stem, "--json"))["score"]
+    (importing.folder / "values.csv").write_text(
+        ",".join(values) + "\n" + ",".join(repr(value) for value in values.values()) + "\n"
+    )
+    clear = importing.run("score", str(file), str(importing.folder / "values.csv"), *conversion)
+    assert str(score) in clear.split()
+    before = importing.keys()
+    importing.run("keys", "rotate", file.stem, str(file), *conversion, "--yes")
+    assert len(importing.keys()) == len(before) and set(importing.keys()) != set(before)
+    assert json.loads(importing.run("assess", firm, "-m", file.stem, "--json"))["score"] == score
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("x = 1", "knows no x"),
+        ("scale = 3", "scale is a table"),
+        ("[positive]", "positive is no table"),
+        ("[scale]\npdo = 20", "base_score"),
+        ("not toml", "TOML"),
+        ("[categories.a]\nb = 'nowhere'", "nowhere"),
+        (SAID.replace("[scale]", "missing = 0\n[scale]"), "takes no missing"),
+        (SAID.replace('positive = "bad"', ""), "positive="),
+    ],
+)
+def test_a_conversion_file_that_says_too_much_or_too_little_is_refused(
+    importing: Bank, said: str, expected: str
+) -> None:
+    path = importing.folder / "other.toml"
+    path.write_text(said)
+    assert expected in importing.run("plan", str(DEEP), "--conversion", str(path), code=1)
+
+
+def test_other_formats_and_the_options_of_a_table_do_not_mix(importing: Bank) -> None:
+    assert "--conversion" in importing.run("register", str(STUMPS), "--name", "x", code=1)
+    mixed = ("--conversion", str(importing.table), "--missing", "3")
+    assert "leave out" in importing.run("register", str(STUMPS), "--name", "x", *mixed, code=1)

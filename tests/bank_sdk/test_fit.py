@@ -27,7 +27,7 @@ from bank_sdk import (
     train_on_codes,
 )
 from bank_sdk.fit.codes import take
-from bank_sdk.fit.train import _split
+from bank_sdk.fit.train import split_rows
 from bank_sdk.fit.woe import logistic, woe_table
 from tests.support import polish
 
@@ -46,7 +46,7 @@ class Companies:
 
     def halves(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The rows `train_on_codes` fits on by default, and those it holds out."""
-        return _split(self.outcome.astype(np.float64), 0.3, 0)
+        return split_rows(self.outcome.astype(np.float64), 0.3, 0)
 
 
 @pytest.fixture(scope="module")

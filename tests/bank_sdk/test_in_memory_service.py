@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from xinyidai.catalogue import CellKind
 from xinyidai.reasons import Reason
@@ -15,12 +16,14 @@ from bank_sdk import (
     ModelRefused,
     RegisteredModel,
     ScoreInterval,
+    TreeModel,
     UnknownFeature,
     reasons,
 )
 from bank_sdk.testing import Charge, InMemoryService
 from tests.bank_sdk.materials import CATALOGUE, cells_of, scorecard
 from tests.support.parties import uscc_number
+from tests.support.trees import random_cells, random_ensemble
 
 CARD = scorecard()
 VALUES: dict[str, float | CellKind] = {"age": 30.0, "paid_in": 60.0, "tax_rate": CellKind.MISSING}
@@ -30,12 +33,6 @@ VALUES: dict[str, float | CellKind] = {"age": 30.0, "paid_in": 60.0, "tax_rate":
 def service() -> Iterator[InMemoryService]:
     with InMemoryService(CATALOGUE) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def client(service: InMemoryService) -> Iterator[BankClientSync]:
-    with service.client() as connected:
-        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +151,33 @@ def test_grants_are_checked(service: InMemoryService) -> None:
         service.set_state(uscc_number(7), "gone")
     with pytest.raises(InputError, match="not started"):
         InMemoryService(CATALOGUE).client()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 5])
+def test_trees_are_scored_exactly_too(service: InMemoryService, client: BankClientSync, depth: int) -> None:
+    ensemble = random_ensemble(CATALOGUE, 6, depth, np.random.default_rng(depth))
+    model = client.register(ensemble)
+    generator = np.random.default_rng(100 + depth)
+    for number in range(4):
+        firm, cells = uscc_number(1000 + 10 * depth + number), random_cells(CATALOGUE, generator).tolist()
+        service.grant(firm, cells=cells)
+        result = client.assess(firm, model)
+        assert result.score == ensemble.score_cells(cells) and result.centibits == 1001
+    assert model.model_id in {entry.model_id for entry in client.models()}
+
+
+def test_a_coarse_answer_of_trees_holds_the_score(service: InMemoryService, client: BankClientSync) -> None:
+    trees = random_ensemble(CATALOGUE, 3, 2, np.random.default_rng(9)).trees[:1]
+    ensemble = TreeModel("coarse", CATALOGUE, trees)
+    model = client.register(ensemble)
+    cells = random_cells(CATALOGUE, np.random.default_rng(10)).tolist()
+    service.grant(uscc_number(1100), cells=cells, precision_points=20)
+    score = client.assess(uscc_number(1100), model).score
+    assert isinstance(score, ScoreInterval) and score.low <= ensemble.score_cells(cells) <= score.high
+
+
+def test_trees_under_an_authorization_by_category_are_refused(service: InMemoryService, client: BankClientSync) -> None:
+    model = client.register(random_ensemble(CATALOGUE, 2, 2, np.random.default_rng(11)))
+    service.grant(uscc_number(1101), VALUES, disclosure="by_category")
+    with pytest.raises(InputError, match="no sum over categories"):
+        client.assess(uscc_number(1101), model)

@@ -29,7 +29,7 @@ from bank_sdk import (
 )
 from bank_sdk.decision import Action
 from bank_sdk.testing import InMemoryService
-from tests.bank_sdk.materials import CATALOGUE, scorecard
+from tests.bank_sdk.materials import CATALOGUE, granted_service, scorecard
 from tests.support.parties import uscc_number
 
 CARD = scorecard()
@@ -68,16 +68,8 @@ def score(number: int) -> int:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[InMemoryService]:
-    with InMemoryService(CATALOGUE) as running:
-        for number in range(FIRMS):
-            running.grant(uscc_number(number), cells=cells(number))
+    with granted_service(FIRMS, cells) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def client(service: InMemoryService) -> Iterator[BankClientSync]:
-    with service.client() as connected:
-        yield connected
 
 
 @pytest.fixture(scope="module")

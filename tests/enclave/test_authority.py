@@ -7,14 +7,14 @@ import pytest
 from xinyidai.authorization import Disclosure
 from xinyidai.identifiers import parse_enclave_id
 from xinyidai.identity import Role
-from xinyidai.parameters import LINEAR_4096_T1024
+from xinyidai.parameters import LINEAR_4096_T1024, TREES_8192
 from xinyidai.purposes import DAY_SECONDS
 from xinyidai.reasons import Reason
 from xinyidai.requests import AssessmentItem
 from xinyidai.signing import DocumentMalformed
 from xinyidai.statements import Action
 
-from enclave.authority import grants, ledger
+from enclave.authority import grants, ledger, models
 from enclave.authority.ledger import Charged, Present, Stored
 from enclave.errors import Refused
 from tests.support.authority import (
@@ -321,3 +321,33 @@ def test_a_refused_request_changes_nothing(desk: Desk) -> None:
     raw = BANK.request("00" * 32, digest, desk.now)
     for _ in range(2):
         assert refused(desk.charge, raw) is Reason.MODEL_UNKNOWN, "not even the nonce is spent"
+
+
+def test_a_bank_has_room_for_so_many_models_and_the_same_model_again_is_none_more(desk: Desk) -> None:
+    desk.trust = make_trust(most_models=2)
+    frames = BANK.frames()
+    kept = {desk.register(BANK, frames), desk.register(BANK)}
+    assert desk.register(BANK, frames) in kept and len(kept) == 2
+    for _ in range(2):
+        with pytest.raises(Refused) as full:
+            desk.register(BANK)
+        assert full.value.reason is Reason.MODEL_LIMIT and "may have 2" in str(full.value)
+    assert desk.register(Bank("bank-b")), "another bank's room is its own"
+
+
+def test_a_full_bank_learns_it_before_it_sends_an_ensemble(desk: Desk) -> None:
+    """The registration is not spent, and an ensemble that is here already may be sent again."""
+    desk.trust = make_trust(most_trees=0)
+    frames = BANK.frames()
+    raw = BANK.registration(frames, desk.now, parameter_set=TREES_8192.name)
+    verified = models.verify_registration(desk.trust, raw, desk.now)
+    arguments = (desk.connection, desk.trust, verified, "0" * 64, desk.now)
+    for _ in range(2):
+        with pytest.raises(Refused) as full:
+            models.spend_registration(*arguments)
+        assert full.value.reason is Reason.MODEL_LIMIT and "tree ensembles" in str(full.value)
+    known = desk.register(BANK, frames)
+    models.spend_registration(desk.connection, desk.trust, verified, known, desk.now)
+    with pytest.raises(Refused) as spent:
+        models.spend_registration(desk.connection, desk.trust, verified, known, desk.now)
+    assert spent.value.reason is Reason.NONCE_SPENT

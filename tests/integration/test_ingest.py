@@ -1,5 +1,7 @@
 """Departments deliver to a running data domain: each its own, once, over a connection that may break."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -235,6 +237,29 @@ def test_nothing_readable_in_any_byte_written(domain: RunningDomain, tmp_path: P
         stub.CommitBatch(records_pb2.CommitBatchRequest(batch=packed.header.batch))
     domain.system.load_vault(date(2026, 10, 31))
     assert searched and _search(domain, planted) > searched
+
+
+def test_a_destroyed_category_is_gone_for_the_running_domain_too(domain: RunningDomain, tmp_path: Path) -> None:
+    """By the data holder's own command, while departments are connected."""
+    rows = [{"title_type": "high_tech", "record_id": "t1"}, {"cert_no": "=planted", "record_id": "t2"}]
+    (packed,) = batches_of(domain, "kjj", "sci_tech_innovation", rows, tmp_path)
+    with domain.uploader("kjj") as uploader:
+        assert uploader.deliver(packed).quarantined == 1
+        segments = domain.data / "vault" / "segments" / "sci_tech_innovation"
+        assert list(segments.iterdir())
+        chosen = ["--config", str(domain.deployment.ingest_config), "--category", "sci_tech_innovation", "--yes"]
+        command = [sys.executable, "-m", "enclave.ingest.app", "destroy-key", *chosen]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "sci_tech_innovation" not in done.stdout and list(segments.iterdir()) == []
+        assert not (domain.data / "vault" / "keys" / "sci_tech_innovation.sealed").exists()
+        with pytest.raises(RefusedByDomain) as caught:
+            list(uploader.quarantined(packed.header.batch))
+        assert caught.value.reason is Reason.CATEGORY_DESTROYED
+        (later,) = batches_of(domain, "kjj", "sci_tech_innovation", rows[:1], tmp_path / "later")
+        with pytest.raises(RefusedByDomain) as caught:
+            uploader.deliver(later)
+        assert caught.value.reason is Reason.CATEGORY_DESTROYED
+    assert domain.held(TAX)
 
 
 def _search(domain: RunningDomain, planted: str) -> int:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as parquet
 import pytest
 from xinyidai.identifiers import check_character_holds, parse_uscc
+from xinyidai.quality import MEASURES
 
+from clients.demo.quality import board_table, categories_of, fetch_board
 from clients.dev.system import System
 from tests.support.parties import uscc_number
 
@@ -95,6 +97,15 @@ def test_a_wallet_is_not_made_twice_nor_opened_with_another_passphrase(city: Sys
     wallet("create", "91320703MA00000182", "--platform", city.rest_url, *anchors)
     wallet("create", "91320703MA00000182", "--platform", city.rest_url, *anchors, code=1)
     assert "passphrase" in wallet("usage", "--passphrase", "another", code=1).stderr
+
+
+def test_the_demo_shows_the_board_of_what_was_delivered(city: System) -> None:
+    board = fetch_board(city)
+    assert {"tax_payment", "social_insurance", "electricity_usage"} <= categories_of(board)
+    table = board_table(board)
+    measures, lowest = (list(column.cells) for column in table.columns[:2])
+    assert [str(one).split(" / ")[1] for one in measures] == list(MEASURES)
+    assert all(re.fullmatch(r"[0-9.]+ %  [a-z_]+", str(one)) for one in lowest)
 
 
 @pytest.mark.timeout(120)

@@ -1,12 +1,14 @@
 """A portfolio through the command line and the whole running system, interrupted once: `python -m
 tests.load.portfolio`.
 
-Prints enterprises a second of the uninterrupted part, and how often anything was charged. Granting takes longest: each
-enterprise registers a key and signs a grant, as it would from its wallet.
+Prints enterprises a second of the uninterrupted part, how often anything was charged, and the processor time each
+process took for one assessment, which says on a shared machine too what a quiet one could do. Granting takes longest:
+each enterprise registers a key and signs a grant, as it would from its wallet.
 """
 
 import csv
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -71,6 +73,7 @@ def _run(system: System, names: list[str], folder: Path) -> None:
     output, journal = folder / "out.csv", folder / "out.csv.journal"
     command = [sys.executable, "-m", "bank_sdk", "portfolio", str(folder / "in.csv"), str(output), "-m", model.model_id]
     environment = {**os.environ, "XYD_BANK_PROFILE": f"{folder}/xyd-bank.toml", "XYD_BANK_PASSPHRASE": PASSPHRASE}
+    before = _processor_seconds(system)
     with subprocess.Popen(command, env=environment) as first:
         while first.poll() is None and _rows(journal) < _INTERRUPT_AT * len(names):
             time.sleep(0.05)
@@ -78,12 +81,50 @@ def _run(system: System, names: list[str], folder: Path) -> None:
     done = _rows(journal)
     print(f"interrupted after {done} rows, exit code {first.returncode}; resuming", flush=True)
     subprocess.run(command, env=environment, check=True)
+    _print_processor_time(before, _processor_seconds(system), len(names))
     with output.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["enterprise"] for row in rows] == names and all(row["score"] for row in rows)
     with bank_client(system, "bank-a") as client:
         uses = [grant.assessments for grant in client.authorizations()]
     print(f"{len(rows)} scores; assessments charged for each authorization: {min(uses)} to {max(uses)}")
+
+
+def _processor_seconds(system: System) -> dict[str, float]:
+    """User and system time so far, by process; the bank's are the finished ones, both runs with their start."""
+    everything = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+    workers = [pid for pid in everything if _parent(pid) == system.enclave.pid]
+    bank = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "bank": bank.ru_utime + bank.ru_stime,
+        "server": _seconds(system.server.pid),
+        "enclave": _seconds(system.enclave.pid),
+        "scoring processes": sum(map(_seconds, workers)),
+    }
+
+
+def _fields(pid: int) -> list[str]:
+    """Of /proc/<pid>/stat behind the name, which may hold spaces; empty when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _parent(pid: int) -> int:
+    fields = _fields(pid)
+    return int(fields[1]) if fields else 0
+
+
+def _seconds(pid: int) -> float:
+    fields = _fields(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def _print_processor_time(before: dict[str, float], after: dict[str, float], rows: int) -> None:
+    spent = {name: 1000 * (after[name] - before[name]) / rows for name in after}
+    each = ", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in spent.items())
+    print(f"processor milliseconds an assessment: {sum(spent.values()):.2f} ({each})", flush=True)
 
 
 def _rows(journal: Path) -> int:

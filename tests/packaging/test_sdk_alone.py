@@ -1,5 +1,8 @@
 """A bank's machine: a fresh environment, plain pip, one wheel, and a running service somewhere else."""
 
+import csv
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,7 +14,7 @@ import pytest
 from clients.dev.deployment import ENCLAVE_ID
 from clients.dev.system import System
 from clients.wallet import GrantTerms
-from tests.support.running import city_system, new_wallet
+from tests.support.running import PASSPHRASE, city_system, new_wallet
 
 ROOT = Path(__file__).parents[2]
 BANK_PROGRAM = """
@@ -65,12 +68,22 @@ def test_the_wheel_holds_the_sdk_and_the_contract_and_nothing_else(wheel: Path) 
         assert name in names
 
 
-@pytest.mark.timeout(300)
-def test_it_scores_against_a_running_service(system: System, wheel: Path, tmp_path: Path) -> None:
-    bare = tmp_path / "env"
-    subprocess.run([sys.executable, "-m", "venv", str(bare)], check=True)
-    install = [str(bare / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", str(wheel)]
-    subprocess.run(install, check=True, cwd=tmp_path)
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel and what it names, and nothing else."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    _install(folder, str(wheel))
+    return folder
+
+
+def _install(environment: Path, what: str) -> None:
+    command = [str(environment / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", what]
+    subprocess.run(command, check=True, cwd=environment)
+
+
+@pytest.mark.timeout(900)
+def test_it_scores_against_a_running_service(system: System, bare: Path, tmp_path: Path) -> None:
     from clients.dev.cli import enterprise_with_records
 
     wallet = new_wallet(system, tmp_path / "wallet", enterprise_with_records(system.deployment.records, "tax_payment"))
@@ -93,3 +106,64 @@ def test_it_scores_against_a_running_service(system: System, wheel: Path, tmp_pa
         else:
             expected += 1 if cell.index == feature.missing else 0
     assert int(done.stdout) == expected
+
+
+ENTERPRISE = "91320706MA088WXJ02"
+"""Of the quick start."""
+PREAMBLE = f"""
+import pandas
+passphrase = {PASSPHRASE!r}
+frame = pandas.read_csv("firms.csv")
+"""
+AFTERWARDS = """
+assert result.score in range(515, 620) and decision.action
+assert scored["score"].tolist() == [result.score] and scored["grade"].notna().all()
+print(result.score)
+"""
+
+
+def fenced(language: str, section: str) -> str:
+    """The one block of a language in a section of the bank's guide."""
+    text = (ROOT / "docs" / "bank-sdk.md").read_text().split(f"## {section}\n")[1].split("\n## ")[0]
+    (block,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return str(block)
+
+
+def commands(section: str) -> list[str]:
+    text = (ROOT / "docs" / "bank-sdk.md").read_text().split(f"## {section}\n")[1].split("\n## ")[0]
+    return [line.strip() for line in text.splitlines() if line.startswith("    xyd-bank ")]
+
+
+@pytest.mark.timeout(900)
+def test_a_newcomer_follows_the_quick_start_to_the_letter(
+    system: System, wheel: Path, bare: Path, tmp_path: Path
+) -> None:
+    """Files, commands and program are taken from docs/bank-sdk.md; only the address is this machine's."""
+    _install(bare, f"{wheel}[cli,frames]")
+    wallet = new_wallet(system, tmp_path / "wallet", ENTERPRISE)
+    # The program registers the scorecard a second time: a model of its own, and so an assessment of its own.
+    wallet.authorize(wallet.draft(GrantTerms("bank-a", max_assessments=2)))
+    wallet.close()
+    desk, home, ca = tmp_path / "desk", system.deployment.bank("bank-a"), system.deployment.authorities
+    desk.mkdir(mode=0o700)
+    for source, name in ((home, "bank.pem"), (home, "bank.key"), (ca, "enclave.pem")):
+        shutil.copy(source / name, desk)
+    shutil.copy(ca / "platform.pem", desk / "service.pem")
+    profile = fenced("toml", "What you need from the platform").replace("platform.example:8443", system.grpc_address)
+    (desk / "xyd-bank.toml").write_text(profile)
+    (desk / "points.csv").write_text(fenced("csv", "Quick start"))
+    (desk / "policy.toml").write_text(fenced("toml", "Decisions"))
+    (desk / "firms.csv").write_text(f"uscc\n{ENTERPRISE}\n")
+    environment = {"PATH": f"{bare / 'bin'}:/usr/bin:/bin", "XYD_BANK_PASSPHRASE": PASSPHRASE, "HOME": str(desk)}
+    for command in commands("Quick start"):
+        _follow(["sh", "-c", command], desk, environment)
+    (row,) = csv.DictReader((desk / "scores.csv").read_text(encoding="utf-8-sig").splitlines())
+    program = fenced("python", "Quick start").replace("platform.example:8443", system.grpc_address)
+    said = _follow(["python", "-c", PREAMBLE + program + AFTERWARDS], desk, environment)
+    assert row["score"] == said.strip() and row["grade"]
+
+
+def _follow(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout

@@ -17,6 +17,7 @@ from xinyidai.catalogue import (
     FeatureKind,
     UnknownCategory,
     UnknownFeature,
+    UnknownFigure,
     builtin_catalogue,
     load_catalogue,
     parse_catalogue,
@@ -25,7 +26,7 @@ from xinyidai.catalogue import (
 CATALOGUE = builtin_catalogue()
 DOCUMENT: dict[str, Any] = json.loads(CATALOGUE.canonical)
 SMALL: dict[str, Any] = {
-    **{k: v for k, v in DOCUMENT.items() if k not in ("profile", "categories", "rules")},
+    **{k: v for k, v in DOCUMENT.items() if k not in ("profile", "categories", "rules", "figures")},
     "categories": DOCUMENT["categories"][:1],
 }
 
@@ -99,6 +100,23 @@ def test_the_layout_numbers_every_cell_once() -> None:
         CATALOGUE.category("horoscope")
 
 
+def test_a_figure_holds_from_its_month_on_and_the_first_one_before_too() -> None:
+    figure = CATALOGUE.figure("si_base_lower_limit")
+    values = [figure.at(month) for month in (201001, 202401, 202412, 202501, 209912)]
+    assert values == [4879, 4879, 4879, 4952, 4952]
+    with pytest.raises(UnknownFigure):
+        CATALOGUE.figure("horoscope")
+
+
+def test_what_was_written_down_from_memory_says_so() -> None:
+    """A source that was not read, and a mark that says so, always come together."""
+    assert [(one.code, one.recalled) for one in CATALOGUE.figures] == [("si_base_lower_limit", True)]
+    for figure in CATALOGUE.figures:
+        assert figure.recalled == ("not read" in figure.source)
+    for category in CATALOGUE.categories:
+        assert ("R" in category.evidence) == ("recalled" in category.provenance), category.code
+
+
 @given(st.sampled_from(CATALOGUE.features), st.floats(allow_nan=False))
 def test_a_value_falls_into_the_cell_whose_bounds_hold_it(feature: Any, value: float) -> None:
     cell = feature.cells[feature.cell_of(value)]
@@ -131,6 +149,11 @@ def feature0(document: dict[str, Any]) -> dict[str, Any]:
 
 def field0(document: dict[str, Any]) -> dict[str, Any]:
     first: dict[str, Any] = document["categories"][0]["fields"][0]
+    return first
+
+
+def step0(document: dict[str, Any]) -> dict[str, Any]:
+    first: dict[str, Any] = document["figures"][0]["steps"][0]
     return first
 
 
@@ -167,6 +190,15 @@ BROKEN: dict[str, Any] = {
         grid=list(range(3_000)), edges=list(range(8)), anchored=[]
     ),
     "an unknown profile": lambda d: d.update(profile="xinyidai-22"),
+    "a figure without a value": lambda d: d["figures"][0].update(steps=[]),
+    "a figure of an unknown month": lambda d: step0(d).update({"from": "2024-13"}),
+    "a figure whose months fall": lambda d: d["figures"][0]["steps"].reverse(),
+    "a figure of nothing": lambda d: step0(d).update(value=0),
+    "a figure that is a text": lambda d: step0(d).update(value="4879"),
+    "a figure that is endless": lambda d: step0(d).update(value=float("inf")),
+    "a figure twice": lambda d: d["figures"].append(copy.deepcopy(d["figures"][0])),
+    "a figure a feature needs": lambda d: d["figures"].clear(),
+    "a memory that is neither true nor false": lambda d: d["figures"][0].update(recalled="perhaps"),
     "a bad version": lambda d: d.update(version="1 / 2"),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ from base64 import b64encode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import example, given, settings
@@ -34,6 +35,10 @@ TYP = "test+jwt"
 def refused(leaf: Leaf, anchor: TrustAnchor = ANCHOR, at: datetime | None = None) -> None:
     with pytest.raises(CertificateInvalid):
         anchor.verify(leaf.chain, at)
+
+
+def accepted(leaf: Leaf, anchor: TrustAnchor = ANCHOR) -> None:
+    assert anchor.verify(leaf.chain).name == "bank-a"
 
 
 def test_the_authority_vouches_for_its_own() -> None:
@@ -116,6 +121,30 @@ def test_times_are_checked_of_every_certificate() -> None:
     refused(old.issue(Role.BANK, "bank-a"))
     expired = make_authority("Old root", start=now - 3 * DAY, lifetime=2 * DAY)
     refused(expired.issue(Role.BANK, "bank-a"), expired.anchor(Role.BANK))
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+NAMES = x509.NameConstraints([x509.DNSName("bank-a.example")], None)
+
+
+@pytest.mark.parametrize(
+    "extension", [UNKNOWN, NAMES, x509.PolicyConstraints(0, 0)], ids=lambda one: type(one).__name__
+)
+def test_a_critical_extension_nobody_here_knows_is_refused_in_every_certificate(extension: x509.ExtensionType) -> None:
+    """RFC 5280, 4.2. Whoever wrote it limits what the certificate is good for, in a way that is not checked here."""
+    for critical, verdict in ((False, accepted), (True, refused)):
+        extensions = [(extension, critical)]
+        verdict(ROOT.issue(Role.BANK, "bank-a", extensions=extensions))
+        branch = make_authority("Limited branch", issuer=ROOT, extensions=extensions)
+        verdict(branch.issue(Role.BANK, "bank-a"))
+        root = make_authority("Limited root", extensions=extensions)
+        verdict(root.issue(Role.BANK, "bank-a"), root.anchor(Role.BANK))
+
+
+def test_a_critical_extension_is_refused_in_a_signed_document_too() -> None:
+    limited = ROOT.issue(Role.BANK, "bank-a", extensions=[(UNKNOWN, True)])
+    with pytest.raises(CertificateInvalid):
+        verify_with_chain(limited.signing_key().sign({}, TYP, with_chain=True), TYP, ANCHOR)
 
 
 def test_a_leaf_signs_documents_and_nothing_else() -> None:

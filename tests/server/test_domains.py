@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from xinyidai.authorization import Authorization, Disclosure
 from xinyidai.identifiers import BankId, EnclaveId, Uscc
 from xinyidai.reasons import Reason
 from xinyidai.receipt import ModelReceipt
@@ -19,28 +18,18 @@ from server.enterprises.models import Enterprise
 from server.enterprises.service import note_key
 from server.errors import RequestInvalid
 from server.paging import Page, Position, parse_page
+from tests.support.grants import copied_authorization
 
 BANK = BankId("bank-a")
 ENTERPRISE = Uscc("91320703MA0000003U")
 REGISTRATION = Registration(BANK, "甲银行", "Bank A", "a" * 43)
-GRANT = Authorization(
+GRANT = copied_authorization(
     enterprise=ENTERPRISE,
-    enclaves=(EnclaveId("lianyungang-1"),),
     authorization_id="0123456789abcdef",
     issued_at=100,
     not_before=100,
     expires_at=1_000,
     bank=BANK,
-    bank_certificate="a" * 43,
-    notice_hash="0" * 64,
-    categories=("tax_payment",),
-    purpose="loan_origination",
-    purpose_version=1,
-    disclosure=Disclosure.TOTAL,
-    precision_points=0,
-    max_assessments=1,
-    catalogue="c@1",
-    catalogue_digest="0" * 64,
 )
 
 

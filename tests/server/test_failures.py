@@ -16,10 +16,11 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from xinyidai.catalogue import builtin_catalogue
 from xinyidai.reasons import Reason
 from xinyidai.requests import parse_request
 from xinyidai.signing import read_unverified
-from xinyidai.status import read_error
+from xinyidai.status import WireError, read_error
 from xinyidai.v1 import assessment_pb2, bank_pb2_grpc, catalogue_pb2, enclave_pb2, enclave_pb2_grpc, model_pb2
 
 from clients.dev.deployment import ENCLAVE_ID, Deployment
@@ -69,6 +70,13 @@ class HangingEnclave(enclave_pb2_grpc.EnclaveServiceServicer):
                 yield await self._answer(request)
         finally:
             reader.cancel()
+
+    async def RegisterTrees(self, requests: AsyncIterator[Any], context: Any) -> model_pb2.RegisterModelResponse:
+        """Of an upload that is never whole."""
+        self.received += [request.registration async for request in requests]
+        wire = WireError(Reason.FRAME_LENGTH, "send all frames")
+        await context.abort(wire.code, wire.message, wire.trailing_metadata())
+        raise AssertionError("abort raises")
 
     async def _answer(self, request: Any) -> assessment_pb2.AssessResponse:
         try:
@@ -274,3 +282,57 @@ async def test_a_key_that_others_can_read_is_refused(deployment: Deployment, tmp
     loose.chmod(0o644)
     with pytest.raises(ValueError, match="chmod 600"):
         build_server(settings.model_copy(update={"tls_key": loose}))
+
+
+@pytest.mark.parametrize("method", ["AssessMany", "RegisterTrees"])
+async def test_a_stream_that_never_says_anything_gives_its_place_back(deployment: Deployment, method: str) -> None:
+    async with scene(deployment, max_concurrent_calls=1, stream_silence_seconds=1) as here:
+        call = getattr(here.stub, method)()
+        await until_overloaded(here)
+        assert await reason_of(call.read() if method == "AssessMany" else call) is Reason.OVERLOADED
+        assert here.enclave.received == []
+        assert list((await here.stub.ListModels(model_pb2.ListModelsRequest())).models) == []
+
+
+async def test_a_stream_that_falls_silent_is_closed_on_both_sides(deployment: Deployment) -> None:
+    async with scene(deployment, stream_silence_seconds=0.5) as here:
+        call = here.stub.AssessMany()
+        await call.write(here.request())
+        assert await reason_of(call.read()) is Reason.OVERLOADED
+        await asyncio.wait_for(here.enclave.cancelled.wait(), 5)
+        assert here.outcomes() == ["OVERLOADED"]
+
+
+async def test_a_stream_that_is_answered_late_but_goes_on_asking_is_kept(deployment: Deployment) -> None:
+    """Silence is what the bank does not say; the enclave may take its time."""
+    async with scene(deployment, stream_silence_seconds=0.8) as here:
+        call = here.stub.AssessMany()
+        for _ in range(4):
+            await call.write(here.request())
+            await asyncio.sleep(0.3)
+        here.enclave.go.set()
+        await call.done_writing()
+        assert len([answer async for answer in call]) == 4
+
+
+async def test_an_upload_of_a_model_that_falls_silent_is_closed_on_both_sides(deployment: Deployment) -> None:
+    async with scene(deployment, stream_silence_seconds=0.5) as here:
+        call = here.stub.RegisterTrees()
+        signed = here.bank.registration(b"", b"", builtin_catalogue())
+        await call.write(model_pb2.RegisterTreesRequest(registration=signed))
+        assert await reason_of(call) is Reason.OVERLOADED
+        assert here.enclave.received == [signed], "the enclave saw the stream end"
+        noted = [row["outcome"] for row in audit_rows(here.settings) if row["kind"] == "register_model"]
+        assert noted == ["FRAME_LENGTH"]
+
+
+async def until_overloaded(here: Scene) -> None:
+    """Until the one place there is, is taken."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await here.stub.ListModels(model_pb2.ListModelsRequest())
+            except grpc.aio.AioRpcError as error:
+                wire = read_error(error)
+                assert wire is not None and wire.reason is Reason.OVERLOADED
+                return

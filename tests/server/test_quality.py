@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 
 import httpx
 import pytest
+from xinyidai.quality import MEASURES, Cell
 
-from enclave.quality.board import MEASURES, Board, Cell, write_board
+from enclave.quality.board import Board, write_board
 from tests.support.platform import PlatformUnderTest
 
 MONTHS = (202608, 202609, 202610)

@@ -53,7 +53,14 @@ def stamp(issuer: str, now: int, *, audience: Sequence[EnclaveId] = (ENCLAVE,), 
     return Stamp(issuer, tuple(audience), nonce(), now, now + lifetime)
 
 
-def make_trust(*, catalogue: Catalogue | None = None, bank_bits: int = 32, total_bits: int = 128) -> Trust:
+def make_trust(
+    *,
+    catalogue: Catalogue | None = None,
+    bank_bits: int = 32,
+    total_bits: int = 128,
+    most_models: int = 1_000,
+    most_trees: int = 20,
+) -> Trust:
     return Trust(
         enclave_id=ENCLAVE,
         banks=BANKS_CA.anchor(Role.BANK),
@@ -62,6 +69,8 @@ def make_trust(*, catalogue: Catalogue | None = None, bank_bits: int = 32, total
         receipt_key=ENCLAVES_CA.issue(Role.ENCLAVE, ENCLAVE).signing_key(),
         budget_bank_centibits=100 * bank_bits,
         budget_total_centibits=100 * total_bits,
+        most_models=most_models,
+        most_trees=most_trees,
     )
 
 

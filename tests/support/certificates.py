@@ -18,6 +18,8 @@ from xinyidai.signing import SigningKey
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 LIFETIME = timedelta(days=365)
+Extensions = Sequence[tuple[x509.ExtensionType, bool]]
+"""Each with whether it is critical."""
 
 
 def _usage(*, signs_certificates: bool, signs_documents: bool) -> x509.KeyUsage:
@@ -98,6 +100,7 @@ class Authority:
         localhost: bool = False,
         start: datetime | None = None,
         lifetime: timedelta = LIFETIME,
+        extensions: Extensions = (),
     ) -> Leaf:
         """A leaf for urn:xinyidai:<role>:<name>. `localhost` adds what a TLS server on this machine needs."""
         own = key or ec.generate_private_key(ec.SECP256R1())
@@ -113,7 +116,7 @@ class Authority:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(self.key, hashes.SHA256())
+        certificate = _extended(builder, extensions).sign(self.key, hashes.SHA256())
         chain = (certificate,) if self._is_root else (certificate, self.certificate, *self.above)
         return Leaf(certificate, own, chain)
 
@@ -131,16 +134,17 @@ def make_authority(
     signs_certificates: bool = True,
     start: datetime | None = None,
     lifetime: timedelta = LIFETIME,
+    extensions: Extensions = (),
 ) -> Authority:
     """A self-signed root, or with `issuer` an intermediate below it."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    certificate = (
+    builder = (
         _builder(name, key, issuer.certificate.subject if issuer else subject, start, lifetime)
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=path_length if is_ca else None), critical=True)
         .add_extension(_usage(signs_certificates=signs_certificates, signs_documents=False), critical=True)
-        .sign(issuer.key if issuer else key, hashes.SHA256())
     )
+    certificate = _extended(builder, extensions).sign(issuer.key if issuer else key, hashes.SHA256())
     if issuer is None or issuer.certificate.issuer == issuer.certificate.subject:
         return Authority(certificate, key)
     return Authority(certificate, key, (issuer.certificate, *issuer.above))
@@ -159,3 +163,9 @@ def _builder(
         .not_valid_before(begin)
         .not_valid_after(begin + lifetime)
     )
+
+
+def _extended(builder: x509.CertificateBuilder, extensions: Extensions) -> x509.CertificateBuilder:
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder

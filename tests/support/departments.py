@@ -27,8 +27,12 @@ from tests.support.records import Row, record_table
 class RunningDomain:
     """A deployment whose ingestion runs as a real process."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **settings: float) -> None:
+        """`settings`: of ingestion, beside the defaults."""
         self.deployment = Deployment.create(root)
+        config = self.deployment.ingest_config
+        further = "".join(f"{name} = {value}\n" for name, value in settings.items())
+        config.write_text(further + config.read_text())
         self.system = System(self.deployment)
         self.address = self.system.start_ingest()
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import Session, select
-from xinyidai.authorization import Authorization, Disclosure
 from xinyidai.demands import Choice, DemandAction, DemandDocument
 from xinyidai.identifiers import BankId, EnclaveId, Uscc
 from xinyidai.market import DemandTerms, Guarantee, LoanPurpose, OfferTerms, ProductTerms, Repayment
@@ -29,6 +28,7 @@ from server.market.offers import Draft, accept_offer, grab, make_offer
 from server.market.products import publish_product
 from server.market.rules import MarketRules
 from server.market.sweep import sweep
+from tests.support.grants import copied_authorization
 from tests.support.parties import uscc_number
 
 START = 1_790_000_000
@@ -109,24 +109,13 @@ class Market:
 
     def authorize(self, demand: str | None, number: int, enterprise: int = 1) -> Choice:
         """A copy of an authorization, as an enclave would have confirmed it."""
-        grant = Authorization(
+        grant = copied_authorization(
             enterprise=uscc_number(enterprise),
-            enclaves=(EnclaveId("lianyungang-1"),),
             authorization_id=secrets.token_urlsafe(24),
             issued_at=self.now,
             not_before=self.now,
             expires_at=self.now + 30 * DAY,
             bank=bank(number),
-            bank_certificate="a" * 43,
-            notice_hash="0" * 64,
-            categories=("tax_payment",),
-            purpose="loan_origination",
-            purpose_version=1,
-            disclosure=Disclosure.TOTAL,
-            precision_points=0,
-            max_assessments=1,
-            catalogue="c@1",
-            catalogue_digest="0" * 64,
             demand=demand,
         )
         with self.database.transaction("keep") as session:

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from numpy.typing import NDArray
@@ -136,6 +137,11 @@ class Refusal(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(f"{reason}: {message}")
         self.reason = reason
+
+
+def refused(reason: Reason) -> "pytest.RaisesExc[Refusal]":
+    """A block that the enclave says no to, with this reason."""
+    return pytest.raises(Refusal, check=lambda error: error.reason is reason)
 
 
 class DirectEnclave:

@@ -6,7 +6,7 @@ that the scorecard saw exactly what is scored.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -137,13 +137,14 @@ def _text(text: str) -> dict[str, str]:
     return {"zh": text, "en": text}
 
 
-def _feature(name: str, edges: tuple[float, ...]) -> dict[str, Any]:
+def _feature(name: str, edges: tuple[float, ...], kind: str) -> dict[str, Any]:
     return {
         "code": name,
         "title": _text(name),
-        "definition": RATIOS[name],
+        "definition": RATIOS.get(name, name),
         "unit": "ratio",
         "direction": "higher",
+        "kind": kind,
         "window": "as_of",
         "grid": list(edges),
         "field": name,
@@ -153,7 +154,12 @@ def _feature(name: str, edges: tuple[float, ...]) -> dict[str, Any]:
 
 def catalogue_yaml(train: pd.DataFrame, card: Any) -> bytes:
     """polish-companies@1: one category, a field and a feature a ratio, on public grids that hold the card's edges."""
-    edges = {name: grid(train[name].to_numpy(), proposed) for name, proposed in splits(card).items()}
+    return yaml_of({name: grid(train[name].to_numpy(), proposed) for name, proposed in splits(card).items()})
+
+
+def yaml_of(grids: Mapping[str, tuple[float, ...]], ordinal: Collection[str] = ()) -> bytes:
+    """A catalogue with one category, and a field and a feature for each grid; those of `ordinal` are whole numbers."""
+    kinds = {name: "ordinal" if name in ordinal else "continuous" for name in grids}
     category = {
         "code": CATEGORY,
         "title": {"zh": "财务报表信息", "en": "Financial statement"},
@@ -164,8 +170,8 @@ def catalogue_yaml(train: pd.DataFrame, card: Any) -> bytes:
         "sensitivity": "S2",
         "sharing": "compute",
         "evidence": "S",
-        "fields": [{"name": name, "type": "dec", "unit": "ratio", "evidence": "S"} for name in RATIOS],
-        "features": [_feature(name, edges[name]) for name in RATIOS],
+        "fields": [{"name": name, "type": "dec", "unit": "ratio", "evidence": "S"} for name in grids],
+        "features": [_feature(name, edges, kinds[name]) for name, edges in grids.items()],
     }
     document = {
         "code": "polish-companies",
@@ -184,7 +190,7 @@ def uscc_of(row_number: int) -> Uscc:
     return parse_uscc(first17 + uscc_check_character(first17))
 
 
-def records(frame: pd.DataFrame, out: Path) -> Path:
+def records(frame: pd.DataFrame, out: Path, names: Iterable[str] = tuple(RATIOS)) -> Path:
     """Write `<out>/financial_statement.parquet`, one record a row of `frame`, and return the file."""
     count = len(frame)
     columns: dict[str, pa.Array] = {
@@ -193,7 +199,7 @@ def records(frame: pd.DataFrame, out: Path) -> Path:
         "record_id": pa.array([f"PL-{row}" for row in frame.index], pa.string()),
         "recv_time": pa.array([_RECEIVED] * count, pa.timestamp("us")),
         "data_month": pa.array([202608] * count, pa.int64()),
-        **{name: pa.array(frame[name].to_numpy(), pa.float64(), from_pandas=True) for name in RATIOS},
+        **{name: pa.array(frame[name].to_numpy(), pa.float64(), from_pandas=True) for name in names},
     }
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{CATEGORY}.parquet"

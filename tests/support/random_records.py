@@ -12,6 +12,8 @@ from tests.support.records import Row, uscc
 AMOUNTS: Final = (0.0, 0.0, 0.01, 0.5, 3.0, 10.0, 250.25, 999.99, 12_345.67, 2_000_000.0)
 TEXTS: Final = ("a", "b", "c")
 TURNS: Final = (0, 1, 2, 3, 11, 12, 13, 14, 23, 24, 25, 26, 35, 36, 37)
+GAPS: Final = 0.12
+"""Of values left out."""
 MONTHLY: Final = {
     "social_insurance": "period_ym", "housing_fund": "period_ym", "electricity_usage": "period_ym",
     "customs_trade": "period_ym", "water_usage": "read_date", "gas_usage": "read_date", "tax_payment": "period_to",
@@ -27,6 +29,7 @@ class Drawer:
         self.category = catalogue.category(category)
         self.fields = (*catalogue.common_fields, *self.category.fields)
         self.serial = 0
+        self.gaps = GAPS
         self.days: dict[str, date] = {}
 
     def month(self, back: int) -> int:
@@ -44,7 +47,7 @@ class Drawer:
         return self.random.choice((self.random.randrange(-1, 42), self.random.choice(TURNS)))
 
     def value(self, field: Field) -> Any:
-        if self.random.random() < 0.12:
+        if self.random.random() < self.gaps:
             return None
         match field.type:
             case "enum":
@@ -82,13 +85,19 @@ class Drawer:
         return {**drawn, **own, **given}
 
     def run(self, code: str) -> Iterator[dict[str, Any]]:
-        """A row a month for some years, as a steady firm has; a month is now and then left out."""
+        """A row a month for some years, as a steady firm has; a month is now and then left out. Half of the firms leave
+        out no value and stay with one insurance, or what needs full years would never be met."""
         name = MONTHLY[self.category.code]
         kind = next(field.type for field in self.category.fields if field.name == name)
+        thorough = self.random.random() < 0.5
+        self.gaps = 0.0 if thorough else GAPS
+        pension = thorough and self.category.code == "social_insurance"
+        given = {"insurance_type": "pension"} if pension else {}
         last = self.random.randrange(0, 4)
         for back in range(last, last + self.random.choice((5, 14, 24, 30, 40))):
             if self.random.random() < 0.97:
-                yield self.row(code, **{name: self.month(back) if kind == "yyyymm" else self.day(back)})
+                yield self.row(code, **{name: self.month(back) if kind == "yyyymm" else self.day(back), **given})
+        self.gaps = GAPS
 
     def firm(self, code: str) -> Iterator[Row]:
         rows = [self.row(code) for _ in range(self.random.choice((0, 1, 1, 2, 4, 8)))]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +13,7 @@ from xinyidai.identifiers import uscc_check_character
 from enclave.features.coding import ValueStatus
 from enclave.features.values import feature_values
 
-ARROW = {
+ARROW: Final = {
     "str": pa.string(),
     "enum": pa.string(),
     "int": pa.int64(),
@@ -23,6 +23,7 @@ ARROW = {
     "datetime": pa.timestamp("us"),
     "bool": pa.bool_(),
 }
+"""Written out, not taken from the contract: what departments deliver is to stay what it is."""
 Row = Mapping[str, Any]
 Told = dict[str, float | str]
 """Feature code to value, or to one of two words for none."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from statistics import fmean, pstdev
 
+from xinyidai.catalogue import builtin_catalogue
+
 from tests.support.records import MISSING, NA
 from tests.support.reference_firm import Firm, Row, Value, exact, grown, maybe, month_of, monthly, newest, share, streak
 
@@ -159,7 +161,10 @@ def social_insurance(firm: Firm) -> dict[str, Value]:
     recent = [row for row in rows if firm.within(row["period_ym"], 24, me)]
     short = {row["period_ym"] for row in recent if row["payable"] is not None and (row["paid"] or 0) < row["payable"]}
     based = max((at for at in base if insured.get(at, 0) > 0), default=None)
-    limit = 4879.0 if based is None or based < month_of(202501) else 4952.0
+    limit = 0.0
+    for step in builtin_catalogue().figure("si_base_lower_limit").steps:
+        if limit == 0 or (based is not None and based >= month_of(int(step.first[:4] + step.first[5:]))):
+            limit = step.value
     return {
         "si_consecutive_months": streak(full, last)
         if any(row["insurance_type"] == "pension" for row in rows)

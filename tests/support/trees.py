@@ -28,7 +28,7 @@ def small_catalogue(features: int, cells: int) -> Catalogue:
         return Feature(
             code=f"feature_{number}", category="only", title=title, definition="", unit="", direction=Direction.HIGHER,
             kind=FeatureKind.CONTINUOUS, window="", sources=("only",), edges=grid, anchored=(), grid=grid, field=None,
-            evidence="P",
+            figures=(), evidence="P",
         )  # fmt: skip
 
     category = Category(
@@ -36,7 +36,7 @@ def small_catalogue(features: int, cells: int) -> Catalogue:
         sensitivity="", sharing="", hits_only=False, attests_coverage=False, evidence="P", fields=(),
         features=tuple(feature(number) for number in range(features)),
     )  # fmt: skip
-    return Catalogue("small", "1", title, "", (), (), (category,), f"{features} by {cells}".encode())
+    return Catalogue("small", "1", title, "", (), (), (), (category,), f"{features} by {cells}".encode())
 
 
 def random_split(catalogue: Catalogue, generator: np.random.Generator) -> Split:

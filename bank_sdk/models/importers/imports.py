@@ -11,7 +11,8 @@ from typing import Any, Literal
 from xinyidai.catalogue import Catalogue, CellKind
 
 from bank_sdk.errors import ImportRefused, OddsDirectionRequired, PlanMismatch, ScaleRequired
-from bank_sdk.models.importers.plan import CellPolicy, Conversion, EdgeRule, Options
+from bank_sdk.models.importers.grid_edges import CellPolicy, EdgeRule, Options
+from bank_sdk.models.importers.plan import Conversion
 from bank_sdk.models.importers.report import ConversionReport
 from bank_sdk.models.importers.source import Source
 from bank_sdk.models.importers.terms import Characteristic, Unit, Value
@@ -105,7 +106,7 @@ class Import:
         options = Options(
             features or {}, categories or {}, specials or {}, edges, points, policies, unknown, steps or {}, sample
         )
-        factor, offset = self._line(scale, positive)
+        factor, offset = (1.0, 0.0) if self.unit == "points" else points_line(self.source, scale, positive)
         conversion = Conversion(catalogue, options, lambda value: factor * value)
         for characteristic in self.characteristics:
             conversion.take(characteristic)
@@ -139,24 +140,24 @@ class Import:
             scale=scale,
         )
 
-    def _line(self, scale: Scale | None, positive: Positive | None) -> tuple[float, float]:
-        """Factor and offset from the source's unit to points."""
-        if self.unit == "points":
-            return 1.0, 0.0
-        place = self.source.name or self.source.format
-        if scale is None:
-            raise ScaleRequired(
-                "the model gives log-odds, not points",
-                place=place,
-                mend='say scale=Scale(pdo=20, base_score=600, base_odds=50, odds="good:bad"), with your own numbers',
-            )
-        if positive not in ("bad", "good"):
-            raise OddsDirectionRequired(
-                "the file does not say whether class 1 is bad or good",
-                place=place,
-                mend='say positive="bad" or positive="good"',
-            )
-        return (-scale.factor if positive == "bad" else scale.factor), scale.offset
-
     def __repr__(self) -> str:
         return f"Import({self.source.format!r}, {len(self.characteristics)} variables, {self.unit}, **redacted**)"
+
+
+def points_line(source: Source, scale: Scale | None, positive: Positive | None) -> tuple[float, float]:
+    """Factor and offset from log-odds of the class a model predicts to points. Raises `ScaleRequired` or
+    `OddsDirectionRequired`."""
+    place = source.name or source.format
+    if scale is None:
+        raise ScaleRequired(
+            "the model gives log-odds, not points",
+            place=place,
+            mend='say scale=Scale(pdo=20, base_score=600, base_odds=50, odds="good:bad"), with your own numbers',
+        )
+    if positive not in ("bad", "good"):
+        raise OddsDirectionRequired(
+            "the file does not say whether class 1 is bad or good",
+            place=place,
+            mend='say positive="bad" or positive="good"',
+        )
+    return (-scale.factor if positive == "bad" else scale.factor), scale.offset

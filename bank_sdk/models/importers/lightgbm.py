@@ -8,11 +8,11 @@ from typing import Any, Final, NoReturn
 
 from bank_sdk.errors import FileMalformed, UnsupportedElement, UnsupportedObjective
 from bank_sdk.models.importers.edges import after, float32
+from bank_sdk.models.importers.ensembles import Ensemble, additive
 from bank_sdk.models.importers.imports import Import
 from bank_sdk.models.importers.lightgbm_text import parse_text
 from bank_sdk.models.importers.source import Item, RawFile, Readable, finite, parse_json, read
-from bank_sdk.models.importers.terms import Characteristic, Step, add
-from bank_sdk.models.importers.trees import CategorySplit, Leaf, Node, Split, Tree, fold
+from bank_sdk.models.importers.trees import CategorySplit, Leaf, Node, Split, Tree
 
 _ZERO: Final = float32(1e-35)
 """kZeroThreshold: with missing type Zero, numbers this close to 0 are missing."""
@@ -33,22 +33,20 @@ def from_lightgbm(model: Readable) -> Import:
 
 
 def read_file(file: RawFile) -> Import:
+    return additive(read_ensemble(file))
+
+
+def read_ensemble(file: RawFile) -> Ensemble:
     text = file.raw.lstrip(b"\xef\xbb\xbf \t\r\n")[:4] == b"tree"
     document = Item(parse_text(file) if text else parse_json(file), file.name)
-    return _read(document, file, "lightgbm text" if text else "lightgbm json")
-
-
-def _read(document: Item, file: RawFile, format_name: str) -> Import:
     sigmoid = _sigmoid(document)
     features = _Features.read(document)
     trees = [_tree(item, features) for item in document["tree_info"].items()]
-    terms, constant = fold(trees)
     averaged = document.get("average_output")
     factor = sigmoid / len(trees) if averaged is not None and averaged.value is True and trees else sigmoid
     notes = (f"average_output: the sum is divided by {len(trees)} trees",) if factor != sigmoid else ()
-    library = f"lightgbm {document['version'].text()[:20]}"
-    characteristics = tuple(_scaled(term, factor) for term in add(terms))
-    return Import(file.source(format_name, library), "log_odds", characteristics, factor * constant, notes)
+    source = file.source("lightgbm text" if text else "lightgbm json", f"lightgbm {document['version'].text()[:20]}")
+    return Ensemble(source, trees, 0.0, factor, notes)
 
 
 def _sigmoid(document: Item) -> float:
@@ -66,18 +64,6 @@ def _sigmoid(document: Item) -> float:
     if sigmoid <= 0:
         raise FileMalformed("sigmoid must be above 0", place=f"{document.place}.objective")
     return sigmoid
-
-
-def _scaled(term: Characteristic, factor: float) -> Characteristic:
-    return Characteristic(
-        term.name,
-        term.place,
-        tuple(Step(step.lower, step.upper, factor * step.value) for step in term.steps),
-        {label: factor * value for label, value in term.labels.items()},
-        {kind: factor * value for kind, value in term.cells.items()},
-        {},
-        None if term.other is None else factor * term.other,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from xinyidai.catalogue import Catalogue
 from bank_sdk.errors import EdgeNotOnGrid, ScaleRequired
 from bank_sdk.models.importers.source import Source
 from bank_sdk.models.scale import Scale
+from bank_sdk.models.trees import Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ class PolicyUse:
 
 
 @dataclass(frozen=True)
-class ConversionReport:
-    """Lists every approximation; its text shows no points but in `lines`.
+class Report:
+    """What every conversion says of itself. Lists every approximation; its text shows no points but in `lines`.
 
     The bound on rounding does not cover moved edges: for these see `largest_jump` and `rows_affected`.
     """
@@ -74,24 +75,17 @@ class ConversionReport:
     policies: tuple[PolicyUse, ...]
     notes: tuple[str, ...]
     blocked: tuple[EdgeNotOnGrid, ...]
-    """What forbids the conversion; empty when `Import.to_scorecard` will do it."""
+    """What forbids the conversion; empty when it will be done."""
     rounding_bound: float
     """No record's score differs by more from that of the source before rounding, in points."""
     base_points: int = field(repr=False)
-    table: Mapping[str, tuple[int, ...]] = field(repr=False)
-    """Points of every cell, feature by feature, as in `Scorecard.points`."""
     scale: Scale | None
 
     @property
     def exact(self) -> bool:
-        """Whether the scorecard will give exactly the score of the source for every record it has a score for."""
+        """Whether the model here will give exactly the score of the source for every record it has a score for."""
         moved = any(change.kind != "equivalent" for change in self.edges)
         return not (self.blocked or moved or self.rounded)
-
-    @property
-    def largest(self) -> int:
-        """The largest total after the offsets; see `OverflowProof`."""
-        return sum(max(row) - min(row) for row in self.table.values())
 
     def pd(self, score: float) -> float:
         """The probability of bad, 0..1. Raises `ScaleRequired` when the plan was made without a scale."""
@@ -119,6 +113,31 @@ class ConversionReport:
             yield f"说明 / note: {note}"
         yield f"取整误差上限 / rounding changes a score by at most: {self.rounding_bound:.6g}"
         yield f"可转换 / convertible: {'否 / no' if self.blocked else '是 / yes'}"
+
+
+@dataclass(frozen=True)
+class ConversionReport(Report):
+    """Of a conversion to a scorecard, which `Import.to_scorecard` does."""
+
+    table: Mapping[str, tuple[int, ...]] = field(repr=False)
+    """Points of every cell, feature by feature, as in `Scorecard.points`."""
+
+    @property
+    def largest(self) -> int:
+        """The largest total after the offsets; see `OverflowProof`."""
+        return sum(max(row) - min(row) for row in self.table.values())
+
+
+@dataclass(frozen=True)
+class TreeReport(Report):
+    """Of a conversion to a tree ensemble, which `TreeImport.to_trees` does."""
+
+    trees: tuple[Tree, ...] = field(repr=False)
+
+    @property
+    def largest(self) -> int:
+        """The largest total after the offsets; see `TreeProof`."""
+        return sum(max(tree.leaves) - min(tree.leaves) for tree in self.trees)
 
 
 _EDGE = {

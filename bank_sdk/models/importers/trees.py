@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -69,7 +69,7 @@ def fold(trees: Iterable[Tree]) -> tuple[list[Characteristic], float]:
     for count, tree in enumerate(trees, start=1):
         if count > MAX_TREES:
             raise FileMalformed(f"a model has at most {MAX_TREES} trees", place=tree.place)
-        names, depth = _survey(tree)
+        names, depth = survey(tree)
         deepest = max(deepest, depth)
         if len(names) > 1:
             first = first or tree.place
@@ -86,7 +86,7 @@ def fold(trees: Iterable[Tree]) -> tuple[list[Characteristic], float]:
     return terms, math.fsum(constants)
 
 
-def _survey(tree: Tree) -> tuple[tuple[str, ...], int]:
+def survey(tree: Tree) -> tuple[tuple[str, ...], int]:
     """The features of a tree and its depth; every node is met exactly once."""
     names, deepest, met = set[str](), 0, set[int]()
     stack = [(0, 0)]
@@ -101,6 +101,27 @@ def _survey(tree: Tree) -> tuple[tuple[str, ...], int]:
             names.add(node.feature)
             stack += [(node.right, depth + 1), (node.left, depth + 1)]
     return tuple(sorted(names)), deepest
+
+
+def ordered(tree: Tree) -> list[Node]:
+    """The nodes that are reached, the root first and children after their parents, with links to match."""
+    found: list[Node] = [tree.nodes[0]]
+    at = 0
+    while at < len(found):
+        node = found[at]
+        if not isinstance(node, Leaf):
+            found[at] = replace(node, left=len(found), right=len(found) + 1)
+            found += [tree.nodes[node.left], tree.nodes[node.right]]
+        at += 1
+    return found
+
+
+def leaf_of(tree: Tree, row: Mapping[str, float | None]) -> float:
+    """What a record gives, by variable; None is missing."""
+    node = tree.nodes[0]
+    while not isinstance(node, Leaf):
+        node = tree.nodes[node.left if _goes_left(node, row.get(node.feature), tree.place) else node.right]
+    return node.value
 
 
 def _term(tree: Tree, name: str) -> Characteristic:

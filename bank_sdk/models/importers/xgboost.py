@@ -7,10 +7,10 @@ from typing import Any, Final, Literal
 
 from bank_sdk.errors import UnsupportedObjective
 from bank_sdk.models.importers.edges import float32, float32_edge
+from bank_sdk.models.importers.ensembles import Ensemble, additive
 from bank_sdk.models.importers.imports import Import
 from bank_sdk.models.importers.source import Item, RawFile, Readable, finite, parse_json, read
-from bank_sdk.models.importers.terms import add
-from bank_sdk.models.importers.trees import Leaf, Node, Split, Tree, fold
+from bank_sdk.models.importers.trees import Leaf, Node, Split, Tree
 from bank_sdk.models.importers.ubjson import parse_ubjson
 
 Rounds = Literal["best", "all"]
@@ -29,6 +29,10 @@ def from_xgboost(model: Readable, *, rounds: Rounds = "best") -> Import:
 
 
 def read_file(file: RawFile, rounds: Rounds = "best") -> Import:
+    return additive(read_ensemble(file, rounds))
+
+
+def read_ensemble(file: RawFile, rounds: Rounds = "best") -> Ensemble:
     binary = is_ubjson(file.raw)
     document = Item(parse_ubjson(file) if binary else parse_json(file), file.name)
     return _read(document, file, "xgboost ubjson" if binary else "xgboost json", rounds)
@@ -39,7 +43,7 @@ def is_ubjson(raw: bytes) -> bool:
     return re.match(rb"\{[iUIlL$#N]", raw) is not None
 
 
-def _read(document: Item, file: RawFile, format_name: str, rounds: Rounds) -> Import:
+def _read(document: Item, file: RawFile, format_name: str, rounds: Rounds) -> Ensemble:
     learner = document["learner"]
     _check_objective(learner)
     booster = learner["gradient_booster"]
@@ -55,10 +59,10 @@ def _read(document: Item, file: RawFile, format_name: str, rounds: Rounds) -> Im
         model["trees"].malformed("is not as long as num_trees says")
     used, notes = _rounds(learner, model, len(trees), rounds)
     names = _names(learner)
-    terms, constant = fold(_tree(item, names) for item in trees[:used])
     library = "xgboost " + ".".join(str(part.whole(0, 10**6)) for part in document["version"].items())
-    base = _base_margin(learner["learner_model_param"]["base_score"]) + constant
-    return Import(file.source(format_name, library), "log_odds", add(terms), base, notes)
+    base = _base_margin(learner["learner_model_param"]["base_score"])
+    chosen = (_tree(item, names) for item in trees[:used])
+    return Ensemble(file.source(format_name, library), chosen, base, 1.0, notes)
 
 
 def _check_objective(learner: Item) -> None:

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xinyidai.batches import FAULT_COLUMN, LINE_COLUMN, RowFault
-from xinyidai.catalogue import Field
+from xinyidai.catalogue import ARROW_TYPES, Field
 
 from enclave.records.intake.faults import Faults
 from enclave.records.intake.identity import Judged, judge_identities
-from enclave.records.intake.parsing import ARROW_TYPES, parse_text
+from enclave.records.intake.parsing import parse_text
 from enclave.records.intake.plausibility import (
     BOUNDS_BY_UNIT,
     DATE_ORDERS,
@@ -109,8 +109,6 @@ class Checker:
     def _typed(self, array: Any, field: Field, faults: Faults) -> Any:
         if is_text(array.type):
             return parse_text(array, field.type, field.name, faults)
-        if field.type == "datetime":
-            return array.cast(ARROW_TYPES["datetime"], safe=False)
         return array.cast(ARROW_TYPES[field.type], safe=False)
 
     def _check_field(self, array: Any, field: Field, faults: Faults) -> None:

@@ -1,7 +1,8 @@
 """Rows of one batch that repeat a record: copies are counted and left out, contradictions go to quarantine.
 
 Two rows are of one record and moment when record id and time of receipt agree. The same record at a later time is a
-correction, and stays.
+correction, and stays. Rows without a record id, and lines the uploader could not take apart, are nobody's copies,
+however alike: each goes to quarantine with its own line.
 """
 
 from dataclasses import dataclass
@@ -41,12 +42,19 @@ def _suspects(table: pa.Table) -> NDArray[np.int64]:
     ids = _numbered(table.column("record_id"))
     if ids.size == 0 or int(ids.max()) + 1 == ids.size:
         return np.zeros(0, np.int64)
-    often = np.flatnonzero(np.bincount(ids)[ids] > 1)
+    often = np.flatnonzero((np.bincount(ids)[ids] > 1) & _named(table))
     times = _numbered(table.column("recv_time").take(pa.array(often)))
     pair = ids[often] * (int(times.max(initial=0)) + 1) + times
     _, inverse, counts = np.unique(pair, return_inverse=True, return_counts=True)
     found: NDArray[np.int64] = often[counts[inverse] > 1]
     return found
+
+
+def _named(table: pa.Table) -> NDArray[np.bool_]:
+    """Rows that say which record they are."""
+    given = pc.greater(pc.binary_length(table.column("record_id")), 0)
+    mask: NDArray[np.bool_] = pc.and_(given.fill_null(False), pc.is_null(table.column(FAULT_COLUMN))).to_numpy()
+    return mask
 
 
 def _numbered(column: pa.ChunkedArray) -> NDArray[np.int64]:

@@ -10,17 +10,6 @@ from xinyidai.batches import RowFault
 
 from enclave.records.intake.faults import Faults, as_mask
 
-ARROW_TYPES: Final = {
-    "str": pa.string(),
-    "enum": pa.string(),
-    "int": pa.int64(),
-    "yyyymm": pa.int64(),
-    "dec": pa.float64(),
-    "date": pa.date32(),
-    "datetime": pa.timestamp("us"),
-    "bool": pa.bool_(),
-}
-"""What each field type is stored as."""
 _INTEGER: Final = r"^[+-]?[0-9]{1,18}$"
 _DECIMAL: Final = r"^[+-]?([0-9]{1,30}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE][+-]?[0-9]{1,3})?$"
 _DATE: Final = r"^[0-9]{4}(-[0-9]{1,2}-|/[0-9]{1,2}/|[0-9]{2})[0-9]{1,2}$"

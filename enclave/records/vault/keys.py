@@ -11,9 +11,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from xinyidai.files import create_whole, sync_folder
 
 from enclave.environment import KEY_BYTES, Environment, LockedBytes
-from enclave.records.vault.files import create_durably, sync_folder
 
 _SUFFIX: Final = ".sealed"
 
@@ -52,7 +52,7 @@ class KeyRing:
         if category not in self._open:
             path, label = self._path(category), f"vault-key/{category}"
             if not path.exists():
-                create_durably(path, self._environment.seal(label, self._environment.random_bytes(KEY_BYTES)))
+                create_whole(path, self._environment.seal(label, self._environment.random_bytes(KEY_BYTES)))
             self._open[category] = self._environment.unseal(label, path.read_bytes())
         return self._open[category]
 

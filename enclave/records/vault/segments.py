@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
+from xinyidai.files import sync_file
 
 from enclave.records.vault.errors import VaultError
-from enclave.records.vault.files import sync_file
 from enclave.records.vault.keys import KeyRing
 from enclave.records.vault.manifest import Segment, SegmentKind
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+from xinyidai.files import sync_folder, write_whole
 
 from enclave.environment import Environment, refuse_loose
 from enclave.records.vault.errors import CategoryDestroyed, VaultError
-from enclave.records.vault.files import sync_folder, write_durably
 from enclave.records.vault.keys import KeyRing
 from enclave.records.vault.manifest import (
     LABEL,
@@ -138,7 +138,7 @@ class Vault:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """For `Transaction`, under the lock."""
-        write_durably(self._root / _MANIFEST, self._environment.seal(LABEL, manifest.encode()))
+        write_whole(self._root / _MANIFEST, self._environment.seal(LABEL, manifest.encode()))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

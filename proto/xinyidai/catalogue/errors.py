@@ -2,7 +2,8 @@
 
 CatalogueError            the file breaks a rule; `where` says in which place, the text says what to mend
  ├─ UnknownCategory       a code was asked for that this catalogue lacks
- └─ UnknownFeature        likewise
+ ├─ UnknownFeature        likewise
+ └─ UnknownFigure         likewise
 """
 
 
@@ -17,4 +18,8 @@ class UnknownCategory(CatalogueError):
 
 
 class UnknownFeature(CatalogueError):
+    pass
+
+
+class UnknownFigure(CatalogueError):
     pass

@@ -20,8 +20,10 @@ from xinyidai.catalogue.model import (
     Feature,
     FeatureKind,
     Field,
+    Figure,
     Publicity,
     Rule,
+    Step,
     Text,
 )
 from xinyidai.catalogue.rules import check_catalogue, check_name
@@ -84,7 +86,7 @@ def parse_catalogue(raw: bytes) -> Catalogue:
         raise CatalogueError("file", f"larger than {MAX_BYTES} bytes")
     document = read_yaml(raw)
     top = _Node("catalogue", document)
-    top.only("code", "version", "profile", "title", "provenance", "rules", "common_fields", "categories")
+    top.only("code", "version", "profile", "title", "provenance", "rules", "figures", "common_fields", "categories")
     try:
         canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         encoded = canonical.encode()
@@ -97,6 +99,7 @@ def parse_catalogue(raw: bytes) -> Catalogue:
         provenance=top.text("provenance", most=20_000),
         common_fields=tuple(_field(node) for node in top.nodes("common_fields")),
         rules=tuple(_rule(node) for node in top.nodes("rules", default=[])),
+        figures=tuple(_figure(node) for node in top.nodes("figures", default=[])),
         categories=tuple(_category(i + 1, node) for i, node in enumerate(top.nodes("categories"))),
         canonical=encoded,
     )
@@ -181,6 +184,12 @@ class _Node:
             raise CatalogueError(f"{self.where}.{name}", "must hold finite numbers")
         return tuple(float(v) for v in values)
 
+    def number(self, name: str) -> float:
+        value = self.value.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= 1e300:
+            raise CatalogueError(f"{self.where}.{name}", "must be a finite number")
+        return float(value)
+
     def months(self, name: str) -> tuple[tuple[str, int], ...]:
         """A mapping of texts to numbers of months, in the order of the file; empty when absent."""
         if name not in self.value:
@@ -226,6 +235,22 @@ def _application(node: _Node) -> Application:
     return Application(category, repaired, publicity)
 
 
+def _figure(node: _Node) -> Figure:
+    node.only("code", "text", "unit", "source", "recalled", "steps")
+    steps = []
+    for found in node.nodes("steps"):
+        found.only("from", "value")
+        steps.append(Step(found.text("from"), found.number("value")))
+    return Figure(
+        code=check_name(node.where, node.text("code")),
+        text=node.text("text"),
+        unit=node.text("unit"),
+        source=node.text("source"),
+        recalled=node.flag("recalled"),
+        steps=tuple(steps),
+    )
+
+
 def _category(number: int, node: _Node) -> Category:
     node.only(
         "code", "group", "title", "holders", "provenance", "cadence", "lag_months", "sensitivity", "sharing",
@@ -254,7 +279,7 @@ def _category(number: int, node: _Node) -> Category:
 def _feature(category: str, node: _Node) -> Feature:
     node.only(
         "code", "title", "definition", "unit", "direction", "kind", "window", "sources", "edges", "anchored", "grid",
-        "field", "evidence",
+        "field", "figures", "evidence",
     )  # fmt: skip
     grid = node.numbers("grid")
     return Feature(
@@ -271,5 +296,6 @@ def _feature(category: str, node: _Node) -> Feature:
         anchored=node.numbers("anchored", default=[]),
         grid=grid,
         field=node.optional("field"),
+        figures=node.texts("figures", default=[]),
         evidence=node.text("evidence"),
     )

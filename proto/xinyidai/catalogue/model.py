@@ -1,16 +1,29 @@
 """The catalogue as frozen values: categories, record fields, features, cells and the layout of the model polynomial."""
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from math import isnan
+from typing import Final
 
-from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature
+from xinyidai.catalogue.errors import CatalogueError, UnknownCategory, UnknownFeature, UnknownFigure
 
 MAX_CELLS = 4096
 """Degree of the smallest parameter set: one coefficient a cell."""
+ARROW_TYPES: Final[Mapping[str, str]] = {
+    "str": "string",
+    "enum": "string",
+    "int": "int64",
+    "yyyymm": "int64",
+    "dec": "float64",
+    "date": "date32",
+    "datetime": "timestamp[us]",
+    "bool": "bool",
+}
+"""Every type of a record field, and what its column is as Arrow, by the alias pyarrow knows it under."""
 
 
 class Direction(StrEnum):
@@ -45,7 +58,7 @@ class Field:
 
     name: str
     type: str
-    """str, int, dec, date, datetime, enum, bool or yyyymm."""
+    """A key of `ARROW_TYPES`."""
     unit: str | None
     values: tuple[str, ...]
     """Of an enum; empty otherwise."""
@@ -92,6 +105,8 @@ class Feature:
     """The fine public grid: a strictly rising superset of the edges. Value cell i is [grid[i-1], grid[i])."""
     field: str | None
     """Set when the feature is a field of the category's latest record, read as it is."""
+    figures: tuple[str, ...]
+    """Codes of the published figures the feature is computed with."""
     evidence: str
 
     @cached_property
@@ -180,6 +195,39 @@ class Rule:
     """How the data side carries it out on records; empty where it shaped the catalogue itself (a list of grades)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A value and since when."""
+
+    first: str
+    """The first month it holds in, such as 2025-01."""
+    value: float
+
+    @property
+    def month(self) -> int:
+        """yyyymm."""
+        return int(self.first.replace("-", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that an authority publishes anew from time to time and features are computed with."""
+
+    code: str
+    text: str
+    unit: str
+    source: str
+    recalled: bool
+    """It was written down from memory: the holder checks it against the published text before relying on it."""
+    steps: tuple[Step, ...]
+    """At least one, rising; the first one also holds for the months before it."""
+
+    def at(self, month: int) -> float:
+        """The value of a month, yyyymm."""
+        held = [step.value for step in self.steps if step.month <= month]
+        return held[-1] if held else self.steps[0].value
+
+
 @dataclass(frozen=True)
 class Layout:
     """Feature cell to index of the model polynomial, in file order without gaps."""
@@ -229,6 +277,7 @@ class Catalogue:
     provenance: str
     common_fields: tuple[Field, ...]
     rules: tuple[Rule, ...]
+    figures: tuple[Figure, ...]
     categories: tuple[Category, ...]
     canonical: bytes
     """Canonical JSON: sorted keys, UTF-8, no insignificant white space."""
@@ -257,6 +306,13 @@ class Catalogue:
     @cached_property
     def _features(self) -> dict[str, Feature]:
         return {feature.code: feature for feature in self.features}
+
+    def figure(self, code: str) -> Figure:
+        """Raises `UnknownFigure`."""
+        for figure in self.figures:
+            if figure.code == code:
+                return figure
+        raise UnknownFigure(code, "no such figure in this catalogue")
 
     def category(self, code: str) -> Category:
         """Raises `UnknownCategory`."""

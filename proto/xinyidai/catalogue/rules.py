@@ -7,6 +7,7 @@ from typing import Final
 
 from xinyidai.catalogue.errors import CatalogueError
 from xinyidai.catalogue.model import (
+    ARROW_TYPES,
     MAX_CELLS,
     Application,
     Catalogue,
@@ -14,13 +15,14 @@ from xinyidai.catalogue.model import (
     Feature,
     FeatureKind,
     Field,
+    Figure,
     Publicity,
     Rule,
 )
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _EVIDENCE: Final = re.compile(r"[SRP](\+[SRP])*")
-FIELD_TYPES: Final = ("str", "int", "dec", "date", "datetime", "enum", "bool", "yyyymm")
+_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _NUMERIC: Final = ("int", "dec")
 _SENSITIVITIES: Final = ("S1", "S2", "S3", "S4")
 _SHARING: Final = ("collect", "interface", "verify", "compute")
@@ -60,6 +62,7 @@ def check_catalogue(catalogue: Catalogue, profile: str | None) -> None:
     categories = {c.code: c for c in catalogue.categories}
     for rule in catalogue.rules:
         _check_rule(rule, categories)
+    _check_figures(catalogue)
     if not catalogue.features:
         raise CatalogueError("catalogue", "has no feature")
     if catalogue.layout.size > MAX_CELLS:
@@ -94,8 +97,8 @@ def _check_fields(where: str, fields: tuple[Field, ...]) -> None:
     _distinct(where, [f.name for f in fields])
     for field in fields:
         place = f"{where}.{field.name}"
-        if field.type not in FIELD_TYPES:
-            raise CatalogueError(place, "type is one of " + ", ".join(FIELD_TYPES))
+        if field.type not in ARROW_TYPES:
+            raise CatalogueError(place, "type is one of " + ", ".join(ARROW_TYPES))
         if field.type in _NUMERIC and field.unit is None:
             raise CatalogueError(place, "a number needs a unit")
         if (field.type == "enum") != bool(field.values):
@@ -153,6 +156,28 @@ def _check_rule(rule: Rule, categories: dict[str, Category]) -> None:
         if applied.category not in categories:
             raise CatalogueError(f"{where}.applies", "names a category this catalogue lacks")
         _check_application(where, applied, categories[applied.category])
+
+
+def _check_figures(catalogue: Catalogue) -> None:
+    _distinct("figures", [figure.code for figure in catalogue.figures])
+    for figure in catalogue.figures:
+        _check_figure(figure)
+    known = {figure.code for figure in catalogue.figures}
+    for feature in catalogue.features:
+        if not set(feature.figures) <= known:
+            raise CatalogueError(f"{feature.code}.figures", "names a figure this catalogue lacks")
+
+
+def _check_figure(figure: Figure) -> None:
+    where = f"figures.{figure.code}.steps"
+    if not figure.steps:
+        raise CatalogueError(where, "needs at least one value")
+    if not all(_MONTH.fullmatch(step.first) for step in figure.steps):
+        raise CatalogueError(where, "from is a month such as 2025-01")
+    if any(one.first >= other.first for one, other in pairwise(figure.steps)):
+        raise CatalogueError(where, "must rise strictly by month")
+    if any(step.value <= 0 for step in figure.steps):
+        raise CatalogueError(where, "a value is above 0, since features divide by it")
 
 
 def _check_application(where: str, applied: Application, category: Category) -> None:

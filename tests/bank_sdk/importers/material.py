@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
-from xinyidai.catalogue import Catalogue, CellKind, parse_catalogue
+from xinyidai.catalogue import Catalogue, CellKind
 
 from bank_sdk import ConversionReport, Import, Scale
+from tests.bank_sdk.materials import catalogue_of, category, feature
 from tests.support import polish
 
 MODELS: Final = Path(__file__).parents[2] / "data" / "models"
@@ -26,45 +26,11 @@ WORDS: Final[dict[str, dict[str, float | CellKind]]] = {
 Row = dict[str, Any]
 
 
-def _feature(code: str, grid: Iterable[float], kind: str = "continuous") -> dict[str, Any]:
-    return {
-        "code": code,
-        "title": {"zh": code, "en": code},
-        "definition": "d",
-        "unit": "u",
-        "direction": "higher",
-        "kind": kind,
-        "window": "as_of",
-        "grid": list(grid),
-        "evidence": "P",
-    }
-
-
 def catalogue(grids: Mapping[str, Iterable[float]], ordinal: Iterable[str] = ()) -> Catalogue:
-    category = {
-        "code": "bank",
-        "title": {"zh": "银行", "en": "bank"},
-        "holders": ["h"],
-        "provenance": "p",
-        "cadence": "monthly",
-        "lag_months": 1,
-        "sensitivity": "S1",
-        "sharing": "compute",
-        "evidence": "P",
-        "fields": [],
-        "features": [
-            _feature(code, grid, "ordinal" if code in ordinal else "continuous") for code, grid in grids.items()
-        ],
-    }
-    document = {
-        "code": "models",
-        "version": "1",
-        "title": {"zh": "模型", "en": "models"},
-        "provenance": "test",
-        "common_fields": [],
-        "categories": [category],
-    }
-    return parse_catalogue(yaml.safe_dump(document, allow_unicode=True).encode())
+    features = [
+        feature(code, grid, kind="ordinal" if code in ordinal else "continuous") for code, grid in grids.items()
+    ]
+    return catalogue_of("models", category("bank", *features))
 
 
 def fitting(imported: Import, extra: Mapping[str, Iterable[float]] | None = None) -> Catalogue:

@@ -19,21 +19,12 @@ from xinyidai.identifiers import check_character_holds, parse_uscc
 
 from clients.city import CityError, CitySummary, generate_city
 from clients.city.__main__ import app
+from tests.support.records import ARROW
 
 AS_OF: Final = date(2026, 10, 31)
 FIRMS: Final = 2000
 CATALOGUE: Final = builtin_catalogue()
 CODES: Final = tuple(category.code for category in CATALOGUE.categories)
-ARROW: Final = {
-    "str": pa.string(),
-    "enum": pa.string(),
-    "int": pa.int64(),
-    "yyyymm": pa.int64(),
-    "dec": pa.float64(),
-    "date": pa.date32(),
-    "datetime": pa.timestamp("us"),
-    "bool": pa.bool_(),
-}
 
 
 class City:

@@ -9,6 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from xinyidai.batches import FAULT_COLUMN, LINE_COLUMN
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.identifiers import parse_department_id, parse_enclave_id
@@ -23,6 +25,17 @@ HEADING = (
     "uscc,record_id,data_month,unit_account,period_ym,payer_count,amount,base_total,unit_rate,account_status,paid_date"
 )
 LINE = f"{uscc(1)},r1,202601,连云港第一户,202601,3,1500.50,30000,5,active,2026-01-10"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["uscc", "amount", "x"]), inner),
+    max_leaves=4,
+)
+
+
+def as_json(value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 def pack(path: Path, **options: Any) -> list[PackedBatch]:
@@ -58,18 +71,67 @@ class TestCsv:
             tmp_path,
             LINE,  # 2
             "too,few",  # 3
-            LINE.replace("连云港第一户", '"two\nlines, one field"'),  # 4
-            LINE + ",one more",  # 5
-            "",  # 6
-            LINE.encode().replace("连云港".encode(), b"\xff\xfe"),  # 7
-            LINE.replace("连云港第一户", "x" * 10_000_000),  # 8
-            LINE,  # 9
+            LINE.replace("连云港第一户", '"two\nlines, one field"'),  # 4 and 5
+            LINE + ",one more",  # 6
+            "",  # 7
+            LINE.encode().replace("连云港".encode(), b"\xff\xfe"),  # 8
+            LINE.replace("连云港第一户", "x" * 10_000_000),  # 9
+            LINE,  # 10
             "",
         )
         rows = rows_of(pack(path))
-        assert sorted(row[LINE_COLUMN] for row in rows) == [2, 3, 4, 5, 7, 8, 9]
-        assert faults(rows) == {3: "column_count", 5: "column_count", 7: "encoding", 8: "too_long"}
+        assert sorted(row[LINE_COLUMN] for row in rows) == [2, 3, 4, 6, 8, 9, 10]
+        assert faults(rows) == {3: "column_count", 6: "column_count", 8: "encoding", 9: "too_long"}
         assert max(len(one.content) for one in pack(path)) < 20_000
+
+    def test_a_quotation_mark_that_is_never_closed_swallows_nothing(self, tmp_path: Path) -> None:
+        opened = LINE.replace("连云港第一户", '"连云港第一户')
+        wrong = {3: opened, 6: LINE.replace("r1", '"r1'), 7: opened, 900: opened, 1999: opened}
+        lines = [wrong.get(number, LINE) for number in range(2, 2001)]
+        rows = rows_of(pack(csv_file(tmp_path, *lines)))
+        assert sorted(row[LINE_COLUMN] for row in rows) == list(range(2, 2001))
+        assert faults(rows) == dict.fromkeys(wrong, "column_count")
+        assert {row["unit_account"] for row in rows if not row[FAULT_COLUMN]} == {"连云港第一户"}
+
+    def test_a_field_of_several_lines_and_marks_inside_a_field_are_what_they_are(self, tmp_path: Path) -> None:
+        texts = ['"一,\r\n二,\r\n""三"""', '5" 管', '""', '"a""b"', '"a"b"c']
+        path = csv_file(tmp_path, *(LINE.replace("连云港第一户", text) for text in texts), LINE)
+        rows = rows_of(pack(path))
+        assert faults(rows) == {}
+        read = [row["unit_account"] for row in rows]
+        assert read == ['一,\r\n二,\r\n"三"', '5" 管', "", 'a"b', 'ab"c', "连云港第一户"]
+
+    def test_a_broken_line_of_another_encoding_spoils_no_other(self, tmp_path: Path) -> None:
+        path = csv_file(tmp_path, LINE, "太,少,了", LINE.replace("连云港", '"连云港'), "", LINE, encoding="gb18030")
+        rows = rows_of(pack(path, encoding="gb18030"))
+        assert faults(rows) == {3: "column_count", 4: "column_count"}
+        assert [row[LINE_COLUMN] for row in rows if not row[FAULT_COLUMN]] == [2, 6]
+
+    def test_a_line_of_forty_megabytes_is_one_wrong_line(self, tmp_path: Path) -> None:
+        path = csv_file(tmp_path, LINE, "x" * 40_000_000, LINE, LINE.replace("active", "y" * 40_000_000), LINE)
+        assert faults(rows := rows_of(pack(path))) == {3: "too_long", 5: "too_long"}
+        assert sorted(row[LINE_COLUMN] for row in rows) == [2, 3, 4, 5, 6]
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 19),
+                st.binary(max_size=60) | st.text('",\r a', max_size=40).map(str.encode) | st.just(LINE.encode()),
+            ),
+            max_size=4,
+        )
+    )
+    def test_no_line_changes_what_is_read_of_another(self, tmp_path: Path, wrong: list[tuple[int, bytes]]) -> None:
+        """Whatever the bytes of a line: all lines around it are read as if it were not there, with their numbers."""
+        lines: list[str | bytes] = [LINE.replace("r1", f"r{at}") for at in range(20)]
+        for at, raw in wrong:
+            lines[at] = raw.replace(b"\n", b"")
+        rows = rows_of(pack(csv_file(tmp_path, *lines)))
+        assert len({row[LINE_COLUMN] for row in rows}) == len(rows)
+        untouched = set(range(20)) - {at for at, _ in wrong}
+        read = {row[LINE_COLUMN]: row["record_id"] for row in rows if not row[FAULT_COLUMN]}
+        assert {at + 2: f"r{at}" for at in untouched}.items() <= read.items()
 
     def test_a_mark_of_byte_order_is_passed_over(self, tmp_path: Path) -> None:
         path = csv_file(tmp_path, LINE)
@@ -119,6 +181,19 @@ class TestJsonLines:
         assert [row[LINE_COLUMN] for row in rows] == [1, 2, 4, 5, 6, 7, 8, 9, 10]
         told = {2: "type", 4: "column_count", 5: "type", 6: "too_long", 7: "too_long", 8: "encoding", 9: "type"}
         assert faults(rows) == told
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.tuples(st.integers(0, 9), st.binary(max_size=60) | JSON.map(as_json)), max_size=4))
+    def test_no_line_changes_what_is_read_of_another(self, tmp_path: Path, wrong: list[tuple[int, bytes]]) -> None:
+        good = dict(zip(HEADING.split(","), LINE.split(","), strict=True))
+        lines = [as_json({**good, "record_id": f"r{at}"}) for at in range(10)]
+        for at, raw in wrong:
+            lines[at] = raw.replace(b"\n", b"")
+        path = tmp_path / "fund.jsonl"
+        path.write_bytes(b"\n".join(lines))
+        rows = rows_of(pack(path))
+        read = {row[LINE_COLUMN]: row["record_id"] for row in rows if not row[FAULT_COLUMN]}
+        assert {at + 1: f"r{at}" for at in set(range(10)) - {at for at, _ in wrong}}.items() <= read.items()
 
 
 class TestParquet:

@@ -62,7 +62,10 @@ def main(cards: str) -> None:
     frames = {"missing_none": asked[list(NUMBERS)], "missing_zero": asked[list(NUMBERS)], "categorical": asked}
     scores = {name: model.predict(frames[name], raw_score=True) for name, model in client_models.items()}
     pd.DataFrame(scores, index=asked.index).to_parquet(out / "taiwan_scores.parquet", compression="zstd")
-    train(ratios, bad, 4, num_leaves=6).save_model(out / "leaves6.txt")
+    deep = train(ratios, bad, 4, num_leaves=6)
+    deep.save_model(out / "leaves6.txt")
+    scores = {"leaves6": deep.predict(rows, raw_score=True)}
+    pd.DataFrame(scores, index=rows.index).to_parquet(out / "deep_scores.parquet", compression="zstd")
     train(ratios.fillna(0), bad, 4, linear_tree=True).save_model(out / "linear.txt")
     train(ratios, bad, 4, objective="regression").save_model(out / "regression.txt")
     thirds = pd.qcut(ratios["x29"].fillna(0), 3, labels=False)

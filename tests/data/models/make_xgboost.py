@@ -42,7 +42,10 @@ def main(cards: str) -> None:
         "early": early.predict(asked, output_margin=True, iteration_range=(0, early.best_iteration + 1)),
     }
     pd.DataFrame(margins, index=rows.index).to_parquet(out / "scores.parquet", compression="zstd")
-    train(data, 5, max_depth=3).save_model(out / "depth3.json")
+    deep = train(data, 5, max_depth=3)
+    deep.save_model(out / "depth3.json")
+    margins = {"depth3": deep.predict(asked, output_margin=True)}
+    pd.DataFrame(margins, index=rows.index).to_parquet(out / "depth3_scores.parquet", compression="zstd")
     train(data, 5, booster="dart", rate_drop=0.5).save_model(out / "dart.json")
     xgb.train({"booster": "gblinear", "objective": "binary:logistic"}, data, 5).save_model(out / "gblinear.json")
     train(data, 5, objective="reg:squarederror").save_model(out / "squared_error.json")

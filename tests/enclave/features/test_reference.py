@@ -35,6 +35,19 @@ def agree(found: float | str, expected: float | str) -> bool:
     return isclose(found, expected, rel_tol=1e-9, abs_tol=2e-9)
 
 
+def test_the_records_drawn_make_something_of_every_feature() -> None:
+    """A comparison of what is always missing would show nothing."""
+    catalogue = builtin_catalogue()
+    codes = tuple(category.code for category in catalogue.categories)
+    said: dict[str, set[float]] = {feature.code: set() for feature in catalogue.features}
+    for seed in range(3):
+        found = reference_features(draw_records(Random(seed), codes, DAYS[2], firms=100), DAYS[2])
+        for code, values in said.items():
+            values.update(float(firm[code]) for firm in found.values() if not isinstance(firm[code], str))
+    assert len(said) == 92
+    assert [code for code, values in said.items() if len(values) < 2] == []
+
+
 @pytest.mark.parametrize("category", [category.code for category in builtin_catalogue().categories])
 @settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32 - 1), as_of=st.sampled_from(DAYS))

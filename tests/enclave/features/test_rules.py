@@ -13,39 +13,23 @@ from enclave.features.tables import Tables
 from enclave.features.values import feature_values
 from enclave.features.windows import Clock
 from enclave.records.reader import embedded_backend, read_records
+from tests.support.catalogues import one_category
 from tests.support.records import MISSING, Row, told, uscc, write_records
 
 AS_OF = date(2026, 10, 31)
-OTHER = b"""
-code: other-1
-version: "1"
-title: {zh: "x", en: "x"}
-provenance: "x"
-common_fields:
-  - {name: uscc, type: str, evidence: P}
-  - {name: source_dept, type: str, evidence: P}
-  - {name: record_id, type: str, evidence: P}
-  - {name: recv_time, type: datetime, evidence: P}
-  - {name: data_month, type: yyyymm, evidence: P}
-categories:
-- code: build
-  title: {zh: "x", en: "x"}
-  holders: ["x"]
-  provenance: "x"
-  cadence: "monthly"
-  lag_months: 0
-  sensitivity: S1
-  sharing: compute
-  evidence: P
-  fields:
+OTHER = one_category(
+    "build",
+    fields="""
   - {name: tons, type: dec, unit: "t", evidence: P}
   - {name: ships, type: int, unit: "count", evidence: P}
-  features:
+""",
+    features="""
   - {code: port_tons, title: {zh: "x", en: "x"}, definition: "tons", unit: "t", direction: higher, window: as_of,
      grid: [1, 2], field: tons, evidence: P}
   - {code: port_ships, title: {zh: "x", en: "x"}, definition: "ships", unit: "count", direction: higher,
      window: as_of, grid: [1, 2], field: ships, evidence: P}
-"""
+""",
+).encode()
 
 
 def test_a_field_of_the_latest_record_is_read_as_it_is(tmp_path: Path) -> None:
@@ -85,6 +69,33 @@ def test_a_module_whose_fields_are_not_there_is_refused() -> None:
     bare = replace(first, fields=first.fields[1:])
     with pytest.raises(NoFeatureRule, match="needs fields that enterprise_registration lacks"):
         plan(replace(builtin, categories=(bare, *builtin.categories[1:])))
+
+
+@pytest.mark.parametrize("what", ["not named", "another unit"])
+def test_a_module_whose_figure_is_not_there_is_refused(what: str) -> None:
+    builtin = builtin_catalogue()
+    changed = builtin
+    if what == "another unit":
+        changed = replace(builtin, figures=tuple(replace(figure, unit="wan") for figure in builtin.figures))
+    else:
+        categories = [
+            replace(category, features=tuple(replace(feature, figures=()) for feature in category.features))
+            for category in builtin.categories
+        ]
+        changed = replace(builtin, categories=tuple(categories))
+    with pytest.raises(NoFeatureRule, match="is computed with the figure si_base_lower_limit"):
+        plan(changed)
+
+
+def test_another_figure_is_computed_with(tmp_path: Path) -> None:
+    """An operator who reads the notice corrects the catalogue; no code changes."""
+    rows: list[Row] = [
+        {"insurance_type": "pension", "period_ym": 202608, "data_month": 202608, "insured_count": 2, "base_total": 12e3}
+    ]
+    folder = write_records(tmp_path, builtin_catalogue(), social_insurance=rows)
+    raw = builtin_catalogue().canonical.replace(b'"value":4952', b'"value":6000')
+    for catalogue, ratio in ((builtin_catalogue(), 6000 / 4952), (parse_catalogue(raw), 1.0)):
+        assert told(folder, catalogue, AS_OF)[uscc(1)]["si_base_ratio"] == pytest.approx(ratio)
 
 
 def test_as_of_ends_a_month(tmp_path: Path) -> None:

@@ -14,14 +14,13 @@ from enclave.features.values import feature_values
 from enclave.records.disputed import Disputed
 from enclave.records.law import Law, months_before
 from enclave.records.reader import embedded_backend, read_records
+from tests.support.catalogues import one_category
 from tests.support.records import record_table, told, uscc, write_records
 
 AS_OF = date(2026, 10, 31)
-CATALOGUE = """
-code: ports-1
-version: "1"
-title: {zh: "x", en: "x"}
-provenance: "x"
+CATALOGUE = one_category(
+    "harbour",
+    rules="""
 rules:
   - code: fines_fade
     text: "x"
@@ -29,32 +28,19 @@ rules:
     source: "x"
     applies:
     - APPLIES
-common_fields:
-  - {name: uscc, type: str, evidence: P}
-  - {name: source_dept, type: str, evidence: P}
-  - {name: record_id, type: str, evidence: P}
-  - {name: recv_time, type: datetime, evidence: P}
-  - {name: data_month, type: yyyymm, evidence: P}
-categories:
-- code: harbour
-  title: {zh: "x", en: "x"}
-  holders: ["x"]
-  provenance: "x"
-  cadence: "monthly"
-  lag_months: 0
-  sensitivity: S1
-  sharing: compute
-  evidence: P
-  fields:
+""",
+    fields="""
   - {name: fined, type: date, evidence: P}
   - {name: shown_until, type: date, evidence: P}
   - {name: weight, type: enum, values: [light, heavy], evidence: P}
   - {name: mended, type: bool, evidence: P}
   - {name: tons, type: dec, unit: "t", evidence: P}
-  features:
+""",
+    features="""
   - {code: port_tons, title: {zh: "x", en: "x"}, definition: "tons", unit: "t", direction: higher, window: as_of,
      grid: [1, 2], field: tons, evidence: P}
-"""
+""",
+)
 LONGEST = "{category: harbour, end: shown_until, begin: fined, severity: weight, most_months: {light: 3, heavy: 12}}"
 
 

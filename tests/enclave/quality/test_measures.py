@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from xinyidai.catalogue import builtin_catalogue
+from xinyidai.quality import Cell
 
-from enclave.quality.board import LEAST_ENTERPRISES, Board, Cell, decode_board, read_board, write_board
+from enclave.quality.board import LEAST_ENTERPRISES, Board, decode_board, read_board, write_board
 from enclave.quality.measures import measure_quality
 from enclave.records.disputed import Disputed
 from tests.support.records import Row, uscc, write_records

@@ -9,51 +9,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from xinyidai.batches import FAULT_COLUMN, RowFault
-from xinyidai.catalogue import builtin_catalogue
+from xinyidai.batches import FAULT_COLUMN
 
 from enclave.records.vault import SegmentKind
+from tests.support.faulty import CATEGORY, TEXT_KINDS, good_rows, with_values
 from tests.support.ingest import Domain, as_text, with_lines
-from tests.support.records import record_table, uscc
-
-ROWS = 2_400
-CATEGORY = "electricity_usage"
-GOOD = {
-    "account_no": "E1", "power_nature": "industrial", "contract_capacity": 100.0, "running_capacity": 80.5,
-    "period_ym": 202601, "kwh": 1000.5, "bill": 700.25, "paid": 700.25, "due_date": "2026-02-20",
-    "pay_date": "2026-02-11", "penalty": 0.0, "prepaid": False, "breach_type": "none", "supply_status": "normal",
-    "data_month": 202601,
-}  # fmt: skip
-KINDS: list[tuple[str, str, RowFault]] = [
-    ("kwh", "many", RowFault.TYPE),
-    ("period_ym", "2026.5", RowFault.TYPE),
-    ("prepaid", "perhaps", RowFault.TYPE),
-    ("pay_date", "11 February 2026", RowFault.TYPE),
-    ("recv_time", "noon", RowFault.TYPE),
-    ("pay_date", "2026-02-30", RowFault.DATE_IMPOSSIBLE),
-    ("due_date", "2026/13/01", RowFault.DATE_IMPOSSIBLE),
-    ("pay_date", "1026-02-11", RowFault.DATE_IMPOSSIBLE),
-    ("recv_time", "2026-01-15 25:00:00", RowFault.DATE_IMPOSSIBLE),
-    ("pay_date", "2036-02-11", RowFault.DATE_FUTURE),
-    ("paid", "-700.25", RowFault.NEGATIVE),
-    ("bill", "1e300", RowFault.NUMBER_RANGE),
-    ("contract_capacity", "100000000", RowFault.IMPLAUSIBLE),
-    ("kwh", "0.10005", RowFault.UNIT_RATIO),
-    ("kwh", "1000500", RowFault.UNIT_RATIO),
-    ("power_nature", "nuclear", RowFault.NOT_IN_LIST),
-    ("period_ym", "202613", RowFault.MONTH_INVALID),
-    ("data_month", "209901", RowFault.MONTH_FUTURE),
-    ("account_no", "=HYPERLINK(A1)", RowFault.FORMULA),
-    ("account_no", "@SUM(A1)", RowFault.FORMULA),
-    ("bill", "=1+1", RowFault.FORMULA),
-    ("account_no", "x" * 10_000, RowFault.TOO_LONG),
-    ("account_no", "nul\x00byte", RowFault.CONTROL_CHARACTER),
-    ("account_no", "\ufffd\ufffd", RowFault.ENCODING),
-    ("record_id", "", RowFault.MISSING),
-    ("uscc", "", RowFault.MISSING),
-    ("uscc", "91320700MA1", RowFault.IDENTITY_MALFORMED),
-    ("uscc", uscc(1)[:17] + ("0" if uscc(1)[17] != "0" else "1"), RowFault.IDENTITY_CHECK),
-]
+from tests.support.records import uscc
 
 
 @pytest.fixture
@@ -61,39 +22,32 @@ def domain(tmp_path: Path) -> Domain:
     return Domain.create(tmp_path / "d")
 
 
-def good_rows(count: int) -> pa.Table:
-    rows = [{**GOOD, "record_id": f"r{at:06d}", "uscc": uscc(at)} for at in range(count)]
-    return as_text(record_table(builtin_catalogue(), CATEGORY, rows))
+def text_rows(count: int) -> pa.Table:
+    return as_text(good_rows(count))
 
 
 def with_value(table: pa.Table, column: str, at: int, value: str | None) -> pa.Table:
-    values = table.column(column).to_pylist()
-    values[at] = value
-    return table.set_column(table.column_names.index(column), column, pa.array(values, pa.string()))
+    return with_values(table, {at: (column, value)})
 
 
 def test_each_kind_of_fault_and_everything_else_taken(domain: Domain) -> None:
-    table = good_rows(ROWS)
-    for place, (column, value, _) in enumerate(KINDS):
-        table = with_value(table, column, 80 * place + 7, value)
-    batch = domain.take(CATEGORY, table)
-    assert batch.quarantined == len(KINDS) >= 20
-    assert batch.taken == ROWS - len(KINDS)
+    rows = 100 * len(TEXT_KINDS)
+    values = {100 * place + 7: (column, value) for place, (_, column, value, _) in enumerate(TEXT_KINDS)}
+    batch = domain.take(CATEGORY, with_values(text_rows(rows), values))
+    assert batch.quarantined == len(TEXT_KINDS) >= 20
+    assert batch.taken == rows - len(TEXT_KINDS)
     held = domain.stored(CATEGORY, SegmentKind.QUARANTINED).to_pylist()
     told = [(row["_line"], row["_fault"], row["_column"]) for row in held]
-    assert told == [(80 * place + 8, str(fault), column) for place, (column, _, fault) in enumerate(KINDS)]
+    assert told == [(100 * at + 8, str(fault), column) for at, (_, column, _, fault) in enumerate(TEXT_KINDS)]
     # What was delivered is kept beside the reason, cut where it is endless.
     assert held[0]["kwh"] == "many"
     assert max(len(row["account_no"] or "") for row in held) == 4096
 
 
 def test_what_is_right_is_stored_in_the_types_of_the_catalogue(domain: Domain) -> None:
-    domain.take(CATEGORY, good_rows(3))
+    domain.take(CATEGORY, text_rows(3))
     stored = domain.stored(CATEGORY)
-    typed = record_table(
-        builtin_catalogue(), CATEGORY, [{**GOOD, "record_id": f"r{at:06d}", "uscc": uscc(at)} for at in range(3)]
-    )
-    assert stored.drop_columns(["_batch", "_line"]).equals(typed)
+    assert stored.drop_columns(["_batch", "_line"]).equals(good_rows(3))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +64,7 @@ def test_what_is_right_is_stored_in_the_types_of_the_catalogue(domain: Domain) -
     ],
 )
 def test_ways_of_writing_that_are_understood(domain: Domain, column: str, value: str, stored: str) -> None:
-    batch = domain.take(CATEGORY, with_value(good_rows(1), column, 0, value))
+    batch = domain.take(CATEGORY, with_value(text_rows(1), column, 0, value))
     assert (batch.taken, batch.faults) == (1, ())
     assert [str(one) for one in domain.held(CATEGORY, column)] == [stored]
 
@@ -128,7 +82,7 @@ def test_a_validity_may_end_in_the_future_and_profits_may_be_negative(domain: Do
 
 
 def test_faults_an_uploader_found_are_kept(domain: Domain) -> None:
-    table = with_lines(good_rows(3))
+    table = with_lines(text_rows(3))
     table = table.append_column(FAULT_COLUMN, pa.array([None, "column_count", "unheard_of"], pa.string()))
     assert domain.faults(domain.take(CATEGORY, table)) == {("column_count", ""): 1, ("encoding", ""): 1}
 
@@ -137,7 +91,7 @@ def test_bytes_that_are_no_text_spoil_their_row_alone(domain: Domain) -> None:
     raw = pa.array([b"E1", b"\xb5\xe7\xff", b"E3"], pa.binary())
     # As a hostile program sends it: called text, and no UTF-8.
     text = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
-    table = good_rows(3)
+    table = text_rows(3)
     table = table.set_column(table.column_names.index("account_no"), "account_no", text)
     batch = domain.take(CATEGORY, table)
     assert (batch.taken, domain.faults(batch)) == (2, {("encoding", "account_no"): 1})
@@ -154,7 +108,7 @@ CHANGES: dict[str, Callable[[np.random.Generator], str]] = {
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), st.integers(0, 2**31)), max_size=40))
 def test_no_row_is_ever_lost(tmp_path: Path, changes: list[tuple[str, int]]) -> None:
-    table: Any = good_rows(50)
+    table: Any = text_rows(50)
     for place, (column, seed) in enumerate(changes):
         table = with_value(table, column, place, CHANGES[column](np.random.default_rng(seed)))
     domain = Domain.create(tmp_path / f"d{np.random.default_rng().integers(2**60)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from xinyidai.batches import BatchFormat, BatchHeader
+from xinyidai.batches import FAULT_COLUMN, BatchFormat, BatchHeader
 from xinyidai.identifiers import uscc_check_character
 from xinyidai.reasons import Reason
 
@@ -15,7 +15,7 @@ from enclave.errors import Refused
 from enclave.features.values import feature_values
 from enclave.records.intake.intake import SLICE_ROWS, take_batch
 from enclave.records.vault import Batch, SegmentKind
-from tests.support.ingest import Domain, organisation_code, packed
+from tests.support.ingest import Domain, as_text, organisation_code, packed, with_lines
 from tests.support.records import record_table, uscc, write_records
 
 CATEGORY = "tax_payment"
@@ -106,6 +106,17 @@ class TestDuplicates:
         )
         assert (batch.taken, batch.duplicated, domain.faults(batch)) == (2, 2, {("conflict", "record_id"): 1})
         assert domain.held(CATEGORY, "tax_paid") == [1.0, 3.0]
+
+    def test_rows_that_name_no_record_are_nobodys_copies(self, domain: Domain) -> None:
+        """Lines that could not be taken apart are all alike; each is set aside with its own number."""
+        table = with_lines(as_text(record_table(domain.catalogue, CATEGORY, [{"record_id": "a"}] * 6)))
+        faults = pa.array([None, "type", "type", None, None, None], pa.string())
+        ids = pa.array(["a", "b", "b", "", None, ""], pa.string())
+        table = table.set_column(table.column_names.index("record_id"), "record_id", ids)
+        batch = domain.take(CATEGORY, table.append_column(FAULT_COLUMN, faults))
+        assert (batch.taken, batch.duplicated, batch.quarantined) == (1, 0, 5)
+        assert domain.faults(batch) == {("missing", "record_id"): 3, ("type", ""): 2}
+        assert domain.held(CATEGORY, "_line", SegmentKind.QUARANTINED) == [2, 3, 4, 5, 6]
 
 
 class TestAlignment:
