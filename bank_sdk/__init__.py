@@ -10,6 +10,7 @@ from bank_sdk.advice import next_step
 from bank_sdk.calibration import calibrate_grades, calibrate_scale
 from bank_sdk.client import BankClient
 from bank_sdk.comparison import Comparison, Pair, SwapCell, compare
+from bank_sdk.consent import AuthorizationEvent, ConsentClient, verify_event
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.decision import Action, Decision, Grade, Policy
 from bank_sdk.errors import (
@@ -27,6 +28,7 @@ from bank_sdk.errors import (
     CategoryNotInVocabulary,
     CredentialsError,
     EdgeNotOnGrid,
+    EventGap,
     FileMalformed,
     ImportRefused,
     InputError,
@@ -92,6 +94,7 @@ __all__ = [
     "AnswerNotFresh",
     "AnswerOutOfRange",
     "AssessmentResult",
+    "AuthorizationEvent",
     "AuthorizationRefused",
     "Band",
     "BankClient",
@@ -107,6 +110,7 @@ __all__ = [
     "CategoryNotInVocabulary",
     "CellKind",
     "Comparison",
+    "ConsentClient",
     "ConversionReport",
     "CredentialsError",
     "Decision",
@@ -116,6 +120,7 @@ __all__ = [
     "Discrimination",
     "EdgeChange",
     "EdgeNotOnGrid",
+    "EventGap",
     "FileMalformed",
     "Grade",
     "GrantedAuthorization",
@@ -209,4 +214,5 @@ __all__ = [
     "psi",
     "reasons",
     "train_on_codes",
+    "verify_event",
 ]

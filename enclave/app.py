@@ -22,6 +22,7 @@ from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
 from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.v1 import enclave_pb2_grpc
 
+from enclave.authority.deadlines import deadline_rule
 from enclave.authority.disputes import dispute_key
 from enclave.authority.epochs import current_epoch, rotate_epoch
 from enclave.authority.grants import reset_key
@@ -33,8 +34,10 @@ from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEn
 from enclave.errors import Refused
 from enclave.hardening import harden, leave_network
 from enclave.lineage.answer import LineageDesk
+from enclave.lineage.rows_in_force import RowDesk, row_now
 from enclave.logs import configure_logging
 from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.objections import ObjectionDesk
 from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
 from enclave.scoring.evaluator import Evaluator
@@ -44,6 +47,7 @@ from enclave.settings import EnclaveSettings, load_settings
 
 _MAX_RECEIVE: Final = 256 * 1024
 _STOP_SECONDS: Final = 5
+_UPKEEP_SECONDS: Final = 1.0
 Frames = Callable[[str], Awaitable[tuple[bytes, bytes]]]
 log = structlog.get_logger("enclave.app")
 
@@ -109,6 +113,8 @@ async def build_enclave(
             settings.answer_deadline_trees_ms / 1000,
         ),
         LineageDesk(settings.data_dir, trust, environment, key),
+        RowDesk(settings.data_dir, trust, environment, store),
+        ObjectionDesk(store, trust, environment, deadline_rule(settings.objection_rule)),
     )
 
 
@@ -170,10 +176,22 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        keeping = asyncio.create_task(_keep_up(service))
         print(f"ready enclave {address}", flush=True)
         await stopping.wait()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         await server.stop(_STOP_SECONDS)
         await service.close()
+
+
+async def _keep_up(service: EnclaveService) -> None:
+    while True:
+        try:
+            await service.upkeep()
+        except Exception as error:  # the process edge
+            log.error("upkeep failed; it is tried again", kind=type(error).__name__)
+        await asyncio.sleep(_UPKEEP_SECONDS)
 
 
 def protect(settings: EnclaveSettings) -> None:
@@ -219,7 +237,11 @@ def _cells(settings: EnclaveSettings, enterprise: str) -> str:
     catalogue = catalogue_of(settings)
     snapshots = SnapshotStore(settings.data_dir / "snapshots", catalogue)
     matrix = snapshots.open(snapshots.current_id())
-    row = matrix.row(enterprise)
+    store = Store(settings.data_dir / "authority.sqlite")
+    try:
+        row = asyncio.run(store.run(row_now, matrix, enterprise))
+    finally:
+        store.close()
     if enterprise not in matrix:
         print("没有该企业的任何记录 / nobody holds records of this enterprise", file=sys.stderr)
     return json.dumps({feature.code: int(cell) for feature, cell in zip(catalogue.features, row, strict=True)})
@@ -294,7 +316,8 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
         print(_cells(settings, chosen.enterprise))
     elif chosen.command == "reset-key":
         store = Store(settings.data_dir / "authority.sqlite")
-        revoked = asyncio.run(store.run(reset_key, chosen.enterprise))
+        clock = SoftwareEnvironment(settings.sealing_key).clock
+        revoked = asyncio.run(store.run(reset_key, build_trust(settings), chosen.enterprise, clock()))
         store.close()
         print(f"已取消登记,撤销{revoked}项授权 / the key is unpinned, {revoked} authorization(s) revoked")
     else:

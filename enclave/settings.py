@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from xinyidai.identifiers import parse_enclave_id
 
+from enclave.authority.deadlines import DEFAULT_RULE
+
 _PATHS = (
     "data_dir", "sealing_key", "receipt_certificate", "receipt_key", "tls_certificate", "tls_key", "banks_ca",
     "registrar_ca", "platform_ca",
@@ -44,6 +46,8 @@ class EnclaveSettings(BaseModel):
     """What one bank may learn of one enterprise in 12 months, unless the enterprise sets another limit."""
     budget_total_bits: int = Field(default=128, ge=0, le=1_000)
     """Likewise over all banks."""
+    objection_rule: str = DEFAULT_RULE
+    """Whose deadlines objections have: a place of `enclave/authority/deadlines.toml`. The same as ingestion's."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from enclave.authority.schema import LIFE_CYCLE
 from enclave.environment import EnclaveEnvironmentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 2
 _SCHEMA: Final = """
 CREATE TABLE enterprise_key (
     enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL, registered_at INTEGER NOT NULL
@@ -69,8 +69,9 @@ CREATE TABLE dispute (
 ) STRICT;
 CREATE INDEX dispute_by_enterprise ON dispute (enterprise);
 """
-_STEPS: Final = (_SCHEMA, _SECOND)
+_STEPS: Final = (_SCHEMA, _SECOND, LIFE_CYCLE)
 """Step n brings schema n to n + 1; steps are added and never changed."""
+SCHEMA_VERSION: Final = len(_STEPS)
 
 
 @contextmanager

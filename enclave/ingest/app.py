@@ -17,8 +17,12 @@ from xinyidai.identity import Role, TrustAnchor
 from xinyidai.signing import DocumentError
 from xinyidai.v1 import records_pb2_grpc
 
+from enclave.authority.deadlines import deadline_rule
+from enclave.authority.store import Store
+from enclave.authority.trust import Addressee
 from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose
 from enclave.hardening import harden
+from enclave.ingest.objections import DepartmentDesk
 from enclave.ingest.service import IngestService
 from enclave.ingest.servicer import RecordServicer
 from enclave.ingest.settings import IngestSettings, load_ingest_settings
@@ -68,13 +72,30 @@ def build_ingest(
     return service, vault, catalogue
 
 
-def build_grpc_server(settings: IngestSettings, service: IngestService) -> tuple[grpc.aio.Server, Any, str]:
+def build_desk(
+    settings: IngestSettings, catalogue: Catalogue, environment: Environment | None = None
+) -> DepartmentDesk:
+    """Objections, over the authority's database, which the scoring process has open too. Raises `ValueError` for an
+    unknown rule of deadlines."""
+    return DepartmentDesk(
+        Store(settings.data_dir / "authority.sqlite"),
+        Addressee(parse_enclave_id(settings.enclave_id), catalogue),
+        environment or SoftwareEnvironment(settings.sealing_key),
+        TrustAnchor.from_pem(Role.DEPARTMENT, settings.departments_ca.read_bytes()),
+        settings.departments,
+        deadline_rule(settings.objection_rule),
+    )
+
+
+def build_grpc_server(
+    settings: IngestSettings, service: IngestService, desk: DepartmentDesk
+) -> tuple[grpc.aio.Server, Any, str]:
     """The server, its health service and the address it is bound to."""
     refuse_loose(settings.tls_key)
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", _MAX_RECEIVE), ("grpc.max_concurrent_streams", _MAX_STREAMS)]
     )
-    records_pb2_grpc.add_RecordServiceServicer_to_server(RecordServicer(service), server)  # type: ignore[no-untyped-call]
+    records_pb2_grpc.add_RecordServiceServicer_to_server(RecordServicer(service, desk), server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     credentials = grpc.ssl_server_credentials(
@@ -96,7 +117,8 @@ def upkeep(vault: Vault, categories: tuple[str, ...]) -> None:
 async def serve(settings: IngestSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
     service, vault, catalogue = build_ingest(settings)
-    server, probe, address = build_grpc_server(settings, service)
+    desk = build_desk(settings, catalogue)
+    server, probe, address = build_grpc_server(settings, service, desk)
     await server.start()
     await probe.set("", health_pb2.HealthCheckResponse.SERVING)
     stopping = asyncio.Event()
@@ -109,6 +131,7 @@ async def serve(settings: IngestSettings) -> None:
     await stopping.wait()
     keeping.cancel()
     await server.stop(_STOP_SECONDS)
+    desk.close()
 
 
 async def _keep_up(vault: Vault, categories: tuple[str, ...]) -> None:

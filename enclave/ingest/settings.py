@@ -7,6 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from xinyidai.identifiers import parse_department_id, parse_enclave_id
 
+from enclave.authority.deadlines import DEFAULT_RULE
+
 _PATHS = ("data_dir", "sealing_key", "tls_certificate", "tls_key", "departments_ca")
 
 
@@ -29,6 +31,8 @@ class IngestSettings(BaseModel):
     """How long past versions of the vault can be read."""
     staging_bytes: int = Field(default=8 * 1024**3, ge=1024**2)
     """What all batches on their way may take of the disk."""
+    objection_rule: str = DEFAULT_RULE
+    """Whose deadlines objections have: a place of `enclave/authority/deadlines.toml`. The same as the enclave's."""
     departments: dict[str, tuple[str, ...]]
     """Department id to the categories it may write, and no others. Given by the data holder, not by certificates, so
     that a right can be withdrawn without waiting for a certificate to expire."""

@@ -31,6 +31,12 @@ class Kind(StrEnum):
     MAKE_OFFER = "make_offer"
     WITHDRAW_OFFER = "withdraw_offer"
     FULFIL_DEMAND = "fulfil_demand"
+    REQUEST_AUTHORIZATION = "request_authorization"
+    READ_PROPOSALS = "read_proposals"
+    READ_DELEGATIONS = "read_delegations"
+    READ_OBJECTIONS = "read_objections"
+    ACKNOWLEDGE_EVENTS = "acknowledge_events"
+    SET_EVENTS_URL = "set_events_url"
 
 
 class AuditEvent(Record, table=True):

@@ -14,7 +14,9 @@ from server.enclaves import Enclaves
 from server.market.desk import MarketDesk
 from server.pages.quality import page_routes
 from server.quality.service import QualityService
+from server.relay.consent import ConsentRelay
 from server.relay.enterprises import EnterpriseRelay
+from server.rest.consent import consent_routes
 from server.rest.edge import Edge
 from server.rest.market import market_routes
 from server.rest.problems import problem
@@ -29,7 +31,12 @@ _MOST_ERRORS: Final = 5
 
 
 def build_rest(
-    database: Database, enclaves: Enclaves, relay: EnterpriseRelay, desk: MarketDesk, admission: Admission
+    database: Database,
+    enclaves: Enclaves,
+    relay: EnterpriseRelay,
+    consent: ConsentRelay,
+    desk: MarketDesk,
+    admission: Admission,
 ) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
@@ -41,6 +48,7 @@ def build_rest(
         redoc_url=None,
     )
     app.include_router(enterprise_routes(relay))
+    app.include_router(consent_routes(consent))
     app.include_router(market_routes(desk))
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))

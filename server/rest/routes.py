@@ -38,7 +38,7 @@ class AccessMissing(Refused):
     reason = Reason.SIGNATURE_INVALID
 
 
-def _access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
+def access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
     """Raises `AccessMissing`."""
     if (
         credentials is None
@@ -52,7 +52,12 @@ def _access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
 def _entries(answer: enclave_pb2.GetUsageResponse) -> tuple[schemas.AuthorizationEntry, ...]:
     return tuple(
         schemas.AuthorizationEntry(
-            authorization=entry.authorization, state=state_of(entry.state).value, assessments=entry.assessments
+            authorization=entry.authorization,
+            state=state_of(entry.state).value,
+            assessments=entry.assessments,
+            signed_by=entry.signed_by,
+            renewal_due=entry.renewal_due,
+            reconfirm_due=entry.reconfirm_due,
         )
         for entry in answer.authorizations
     )
@@ -88,11 +93,12 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
 
     @router.get("/authorizations", summary="本企业的授权 / The enterprise's own authorizations")
     async def list_authorizations(credentials: Credentials) -> schemas.AuthorizationList:
-        answer = await relay.usage(_access_token(credentials), 1, "")
+        answer = await relay.usage(access_token(credentials), 1, "")
         return schemas.AuthorizationList(authorizations=_entries(answer))
 
     @router.post(
-        "/statements", summary="撤销、暂停、恢复、设定预算、异议 / Revoke, pause, resume, set a budget, dispute"
+        "/statements",
+        summary="撤销、暂停、恢复、预算、异议、代签等 / Revoke, pause, resume, budget, dispute, delegate",
     )
     async def submit_statement(body: schemas.NewStatement) -> schemas.CarriedOut:
         state = await relay.submit_statement(body.statement)
@@ -110,7 +116,7 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
         page_size: Annotated[int, Query(ge=0, le=500, description="0 means 100.")] = 0,
         page_token: Annotated[str, Query(max_length=64)] = "",
     ) -> schemas.UsagePage:
-        return _usage_page(await relay.usage(_access_token(credentials), page_size, page_token))
+        return _usage_page(await relay.usage(access_token(credentials), page_size, page_token))
 
     return router
 
