@@ -55,9 +55,9 @@ bench-records: setup   ## Records a second of every stage and peak memory, two s
 agree: .venv/complete ## The long campaign of comparing the features with Spark and with a slow reference
 	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/enclave/features --timeout 3600
 
-fault: setup           ## The long campaign of killing the enclave and its ingestion
+fault: setup           ## The long campaign of killing the enclave and its ingestion, and of racing revocations
 	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/integration/test_enclave_kill.py \
-		tests/integration/test_ingest_kill.py --timeout 3600
+		tests/integration/test_ingest_kill.py tests/integration/test_revocation_race.py --timeout 3600
 
 fuzz: setup            ## The long campaign of malformed input
 	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/fuzz --timeout 3600

@@ -14,6 +14,7 @@ from bank_sdk.alerts import AlertClient, ReceivedAlert, WatchStatus
 from bank_sdk.calibration import calibrate_grades, calibrate_scale
 from bank_sdk.client import BankClient
 from bank_sdk.comparison import Comparison, Pair, SwapCell, compare
+from bank_sdk.consent import AuthorizationEvent, ConsentClient, verify_event
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.decision import Action, Decision, Grade, Policy
 from bank_sdk.errors import (
@@ -31,6 +32,7 @@ from bank_sdk.errors import (
     CategoryNotInVocabulary,
     CredentialsError,
     EdgeNotOnGrid,
+    EventGap,
     FileMalformed,
     ImportRefused,
     InputError,
@@ -112,6 +114,7 @@ __all__ = [
     "AnswerNotFresh",
     "AnswerOutOfRange",
     "AssessmentResult",
+    "AuthorizationEvent",
     "AuthorizationRefused",
     "Band",
     "BankClient",
@@ -127,6 +130,7 @@ __all__ = [
     "CategoryNotInVocabulary",
     "CellKind",
     "Comparison",
+    "ConsentClient",
     "ConversionReport",
     "CredentialsError",
     "Decision",
@@ -136,6 +140,7 @@ __all__ = [
     "Discrimination",
     "EdgeChange",
     "EdgeNotOnGrid",
+    "EventGap",
     "FileMalformed",
     "Grade",
     "GrantedAuthorization",
@@ -251,4 +256,5 @@ __all__ = [
     "train_trees",
     "trees_from_lightgbm",
     "trees_from_xgboost",
+    "verify_event",
 ]

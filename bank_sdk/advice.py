@@ -61,6 +61,17 @@ ADVICE: Final = MappingProxyType(
             "按用途模板的限制提问", "keep to the limits of the purpose, such as days between assessments"
         ),
         "STATEMENT_SUPERSEDED": _ASK_ENTERPRISE,
+        "AUTHORIZATION_WIDER": _ASK_ENTERPRISE,
+        "PROPOSAL_UNKNOWN": Text("重新向企业提出授权请求", "ask the enterprise for an authorization anew"),
+        "PROPOSAL_STATE": Text("该请求已有答复,可重新提出", "the request was answered; make a new one if need be"),
+        "PROPOSAL_LIMIT": Text("待答复的请求过多,请等待", "wait until enterprises answer, or the requests lapse"),
+        "EVENT_UNKNOWN": Text("重新读取事件后再确认", "read the events again, then acknowledge the last one"),
+        "DELEGATION_POWER": _NOT_A_BANKS,
+        "DELEGATION_ENDED": _NOT_A_BANKS,
+        "DELEGATION_LIMIT": _NOT_A_BANKS,
+        "FEATURES_OUTDATED": Text(
+            "企业的记录有变更,待数据域更新后重试", "the enterprise's records changed; ask again after the next load"
+        ),
         "DEMAND_UNKNOWN": _LOOK_AGAIN,
         "DEMAND_STATE": _LOOK_AGAIN,
         "DEMAND_VERSION": _LOOK_AGAIN,
@@ -132,6 +143,7 @@ ADVICE: Final = MappingProxyType(
         "ListRolledBack": Text(
             "勿使用旧名单,并告知平台", "do not use the older list; tell the platform, which should not have sent it"
         ),
+        "EventGap": Text("从缺失的序号起重新读取事件", "list the events again from the number that is missing"),
         "AnswerOutOfRange": Text(
             "视为没有答复;检查模型与密钥是否对应", "treat it as no answer; check that key and model belong together"
         ),

@@ -115,6 +115,11 @@ class BankClient:
         return self._channel
 
     @property
+    def credentials(self) -> BankCredentials:
+        """Likewise."""
+        return self._credentials
+
+    @property
     def timeout(self) -> float:
         """Seconds for each call with its repeats."""
         return self._timeout
@@ -403,4 +408,5 @@ def _granted(entry: authorization_pb2.AuthorizationEntry) -> GrantedAuthorizatio
         terms = GrantedAuthorization.from_token(entry.authorization).terms
     except DocumentMalformed as error:
         raise VerificationError(f"the service listed something else than authorizations: {error}") from error
-    return GrantedAuthorization(entry.authorization, terms, STATES.get(entry.state, "unknown"), entry.assessments)
+    state = STATES.get(entry.state, "unknown")
+    return GrantedAuthorization(entry.authorization, terms, state, entry.assessments, entry.renewal_due)

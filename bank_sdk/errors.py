@@ -42,6 +42,7 @@ BankSdkError
  └─ VerificationError             an answer or a receipt does not check; nothing was decrypted, or the result is void
      ├─ AnswerNotFresh            a fresh assessment was asked for and an earlier one came back
      ├─ AnswerOutOfRange          the decrypted number is no score of this model
+     ├─ EventGap                  the service left out an event
      ├─ ListExpired               a white list past its time came; nobody on it may be turned to because of it
      └─ ListRolledBack            an older white list came than was seen before
 """
@@ -287,6 +288,12 @@ class AnswerOutOfRange(VerificationError):
     pass
 
 
+class EventGap(VerificationError):
+    def __init__(self, expected: int, found: int) -> None:
+        super().__init__(f"the service left out event {expected} and sent {found}; list the events from there again")
+        self.expected, self.found = expected, found
+
+
 class ListExpired(VerificationError):
     pass
 
@@ -299,7 +306,7 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
     AuthorizationRefused: (
         "AUTHORIZATION_UNKNOWN AUTHORIZATION_EXISTS AUTHORIZATION_REVOKED AUTHORIZATION_PAUSED AUTHORIZATION_EXPIRED "
         "AUTHORIZATION_NOT_YET_VALID AUTHORIZATION_SCOPE PURPOSE_LIMIT STATEMENT_SUPERSEDED NOTICE_MISMATCH "
-        "CATEGORY_UNKNOWN"
+        "CATEGORY_UNKNOWN AUTHORIZATION_WIDER PROPOSAL_UNKNOWN PROPOSAL_STATE PROPOSAL_LIMIT"
     ),
     BudgetExhausted: "AUTHORIZATION_USED_UP BUDGET_BANK_EXHAUSTED BUDGET_TOTAL_EXHAUSTED",
     AccountRefused: ("SIGNATURE_INVALID CERTIFICATE_INVALID BANK_NOT_REGISTERED KEY_NOT_REGISTERED KEY_ALREADY_PINNED"),
@@ -310,6 +317,7 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
     RequestRefused: (
         "CATEGORY_FORBIDDEN CATEGORY_DESTROYED DEPARTMENT_NOT_REGISTERED BATCH_UNKNOWN BATCH_CONFLICT BATCH_INCOMPLETE "
         "BATCH_CONTENT OFFSET_MISMATCH FEATURE_UNKNOWN LINEAGE_UNAVAILABLE DISPUTE_UNKNOWN DISPUTE_LIMIT "
+        "EVENT_UNKNOWN DELEGATION_POWER DELEGATION_ENDED DELEGATION_LIMIT "
         "DOCUMENT_MALFORMED DOCUMENT_EXPIRED AUDIENCE_MISMATCH NONCE_SPENT USCC_INVALID REQUEST_INVALID "
         "REQUEST_TOO_LARGE SUBSCRIPTION_UNKNOWN WATCH_UNKNOWN WHITE_LIST_NOT_READY"
     ),
@@ -317,7 +325,7 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
         "DEMAND_UNKNOWN DEMAND_STATE DEMAND_VERSION DEMAND_FULL PRODUCT_UNKNOWN PRODUCT_VERSION PRODUCT_CRITERIA "
         "QUOTA_EXHAUSTED OFFER_UNKNOWN OFFER_EXISTS OFFER_STATE"
     ),
-    Unavailable: "ENCLAVE_UNAVAILABLE OVERLOADED",
+    Unavailable: "ENCLAVE_UNAVAILABLE OVERLOADED FEATURES_OUTDATED",
     ServiceError: "INTERNAL",
 }
 ERROR_OF: Final = MappingProxyType({Reason(name): kind for kind, names in _GROUPS.items() for name in names.split()})

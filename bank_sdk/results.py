@@ -54,6 +54,8 @@ class GrantedAuthorization:
     """active, paused, revoked or expired; "unknown" when made from a token alone."""
     assessments: int
     """Made under it so far, as far as the service says."""
+    renewal_due: bool = False
+    """In force, and ends within 30 days, as far as the service says."""
 
     @classmethod
     def from_token(cls, token: str) -> "GrantedAuthorization":

@@ -19,6 +19,7 @@ from xinyidai.identity import Role, TrustAnchor, identity_of, load_chain
 from xinyidai.signing import SigningKey
 from xinyidai.v1 import alerts_pb2_grpc, enclave_pb2_grpc, whitelist_pb2_grpc
 
+from enclave.authority.deadlines import deadline_rule
 from enclave.authority.disputes import dispute_key
 from enclave.authority.epochs import current_epoch, rotate_epoch
 from enclave.authority.grants import reset_key
@@ -29,8 +30,10 @@ from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, SoftwareEnvironment, refuse_loose, refuse_writable
 from enclave.hardening import harden, leave_network
 from enclave.lineage.answer import LineageDesk
+from enclave.lineage.rows_in_force import RowDesk, row_now
 from enclave.logs import configure_logging
 from enclave.matrix import SnapshotStore
+from enclave.objections import ObjectionDesk
 from enclave.process import add_health, catalogue_of, explained, listen_tls, serve_until_told
 from enclave.rpc.outreach import OutreachServicer
 from enclave.rpc.peers import OnlyTheServer
@@ -42,6 +45,7 @@ from enclave.settings import EnclaveSettings, load_settings
 from enclave.whitelist.lists import ListRules
 
 _MAX_RECEIVE: Final = 256 * 1024
+_UPKEEP_SECONDS: Final = 1.0
 Frames = Callable[[str], Awaitable[tuple[bytes, bytes]]]
 log = structlog.get_logger("enclave.app")
 
@@ -104,6 +108,8 @@ async def build_enclave(
         ),
         LineageDesk(settings.data_dir, trust, environment, key),
         ListRules(60 * settings.white_list_lifetime_minutes, settings.white_list_standing_days),
+        RowDesk(settings.data_dir, trust, environment, store),
+        ObjectionDesk(store, trust, environment, deadline_rule(settings.objection_rule)),
     )
 
 
@@ -155,8 +161,20 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
     with sole_owner(settings.data_dir):
         service = await build_enclave(settings, build_evaluator=build_evaluator)
         server, probe, address = build_grpc_server(settings, service)
+        keeping = asyncio.create_task(_keep_up(service))
         await serve_until_told("enclave", server, probe, address)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         await service.close()
+
+
+async def _keep_up(service: EnclaveService) -> None:
+    while True:
+        try:
+            await service.upkeep()
+        except Exception as error:  # the process edge
+            log.error("upkeep failed; it is tried again", kind=type(error).__name__)
+        await asyncio.sleep(_UPKEEP_SECONDS)
 
 
 def protect(settings: EnclaveSettings) -> None:
@@ -202,7 +220,11 @@ def _cells(settings: EnclaveSettings, enterprise: str) -> str:
     catalogue = catalogue_of(settings.catalogue)
     snapshots = SnapshotStore(settings.data_dir / "snapshots", catalogue)
     matrix = snapshots.open(snapshots.current_id())
-    row = matrix.row(enterprise)
+    store = Store(settings.data_dir / "authority.sqlite")
+    try:
+        row = asyncio.run(store.run(row_now, matrix, enterprise))
+    finally:
+        store.close()
     if enterprise not in matrix:
         print("没有该企业的任何记录 / nobody holds records of this enterprise", file=sys.stderr)
     return json.dumps({feature.code: int(cell) for feature, cell in zip(catalogue.features, row, strict=True)})
@@ -265,7 +287,8 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
         print(_cells(settings, chosen.enterprise))
     elif chosen.command == "reset-key":
         store = Store(settings.data_dir / "authority.sqlite")
-        revoked = asyncio.run(store.run(reset_key, chosen.enterprise))
+        clock = SoftwareEnvironment(settings.sealing_key).clock
+        revoked = asyncio.run(store.run(reset_key, build_trust(settings), chosen.enterprise, clock()))
         store.close()
         print(f"已取消登记,撤销{revoked}项授权 / the key is unpinned, {revoked} authorization(s) revoked")
     else:

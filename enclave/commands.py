@@ -21,13 +21,12 @@ from enclave.lineage.origin import Origin, read_origin, write_origin
 from enclave.matrix import SnapshotStore
 from enclave.quality.board import write_board
 from enclave.quality.measures import measure_quality
-from enclave.records.disputed import Disputed
 from enclave.records.vault import Vault
 
-_OPEN_ORDER = (disputes.OPEN, "upheld", "dismissed", "withdrawn")
+_OPEN_ORDER = (disputes.OPEN, "upheld", "dismissed", "repaired", "withdrawn")
 
 
-def _left_out(data: Path, environment: Environment) -> list[Disputed]:
+def _left_out(data: Path, environment: Environment) -> disputes.LeftOut:
     store = Store(data / "authority.sqlite")
     try:
         return asyncio.run(store.run(disputes.left_out, environment))
@@ -40,10 +39,10 @@ def load(data: Path, catalogue: Catalogue, environment: Environment, records: Pa
     note of what it was made of."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = records or Vault(data / "vault", environment).snapshot()
-    disputed = _left_out(data, environment)
-    board = measure_quality(source, catalogue, as_of, disputed)
+    out = _left_out(data, environment)
+    board = measure_quality(source, catalogue, as_of, out.disputed)
     snapshots = SnapshotStore(data / "snapshots", catalogue)
-    report = build_snapshot(source, catalogue, snapshots, as_of, disputed)
+    report = build_snapshot(source, catalogue, snapshots, as_of, out.disputed, accounted=out.change)
     write_board(snapshots.root, report.snapshot_id, board)
     write_origin(snapshots.root, report.snapshot_id, Origin.of(source))
     return report
@@ -56,7 +55,7 @@ def lineage_counts(data: Path, catalogue: Catalogue, environment: Environment, c
     snapshot_id = snapshots.current_id()
     matrix = snapshots.open(snapshot_id)
     source = read_origin(snapshots.root, snapshot_id).open(data / "vault", environment)
-    disputed = _left_out(data, environment)
+    disputed = _left_out(data, environment).disputed
     counts = count_lineage(source, catalogue, feature, date.fromisoformat(matrix.as_of), disputed)
     return json.dumps({"feature": code, "snapshot": snapshot_id, "counts": counts}, ensure_ascii=False, indent=1)
 
@@ -95,7 +94,7 @@ def open_disputes(data: Path, environment: Environment, ingest: IngestSettings, 
 
 
 def decide_dispute(data: Path, trust: Trust, environment: Environment, ingest: IngestSettings, raw: str) -> str:
-    """Carry out a department's signed decision; returns the new state. It holds from the next `load` on."""
+    """Carry out a department's signed decision; returns the new state. It holds for every assessment after."""
     anchor = departments_of(ingest)
     now = environment.clock()
     store = Store(data / "authority.sqlite")

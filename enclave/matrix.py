@@ -41,9 +41,12 @@ class Matrix:
         enterprises: NDArray[np.bytes_],
         cells: NDArray[np.uint16],
         empty: Any,
+        accounted: int = 0,
     ) -> None:
+        """`accounted`: the last change of what is left out (`enclave.authority.revisions`) that is in the cells."""
         self.snapshot_id = snapshot_id
         self.as_of = as_of
+        self.accounted = accounted
         self._enterprises = enterprises
         self._cells = cells
         self._empty: NDArray[np.uint16] = empty
@@ -111,7 +114,7 @@ class SnapshotStore:
         self._root = self.root = root
         self._catalogue = catalogue
 
-    def write(self, as_of: date, enterprises: NDArray[np.bytes_], cells: NDArray[np.uint16]) -> str:
+    def write(self, as_of: date, enterprises: NDArray[np.bytes_], cells: NDArray[np.uint16], accounted: int = 0) -> str:
         """Write a snapshot and make it current. `enterprises` sorted and distinct. Returns the snapshot id."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_loose(self._root)
@@ -127,7 +130,7 @@ class SnapshotStore:
             # Random, because receipts name it: a digest of the cells would let their readers check guesses.
             snapshot_id = secrets.token_hex(16)
             head = {"snapshot": snapshot_id, "as_of": as_of.isoformat(), "catalogue": self._catalogue.digest}
-            write_whole(partial / "manifest.json", json.dumps({**head, **digests}).encode())
+            write_whole(partial / "manifest.json", json.dumps({**head, "accounted": accounted, **digests}).encode())
             partial.rename(self._root / snapshot_id)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
@@ -158,7 +161,8 @@ class SnapshotStore:
             raise SnapshotError("the current snapshot is of another catalogue; run `xyd-enclave load` again")
         cells = np.load(folder / "cells.npy", mmap_mode="r", allow_pickle=False)
         enterprises = np.load(folder / "enterprises.npy", mmap_mode="r", allow_pickle=False)
-        return Matrix(snapshot_id, manifest["as_of"], enterprises, cells, missing_cells(self._catalogue))
+        empty, accounted = missing_cells(self._catalogue), int(manifest.get("accounted", 0))
+        return Matrix(snapshot_id, manifest["as_of"], enterprises, cells, empty, accounted)
 
 
 def _digest(path: Path) -> str:

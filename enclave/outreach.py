@@ -9,7 +9,7 @@ from typing import Final
 from xinyidai.reasons import Reason
 
 from enclave.alerts import checks, watches
-from enclave.authority import disclosures, grants
+from enclave.authority import access, disclosures
 from enclave.authority.store import Store
 from enclave.authority.trust import Trust
 from enclave.environment import Environment
@@ -82,7 +82,7 @@ class Outreach:
 
     async def disclosures(self, raw_access: str, before: int, count: int) -> tuple[list[str], int | None]:
         now = self._environment.clock()
-        enterprise = await self._store.run(grants.verify_access, self._trust, raw_access, now)
+        enterprise = await self._store.run(access.verify_access, self._trust, raw_access, now)
         return await self._store.run(disclosures.receipts_of, self._trust, enterprise, before, count)
 
     def _new_id(self) -> str:

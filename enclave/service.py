@@ -14,16 +14,20 @@ from xinyidai.parameters import LINEAR_4096_T1024, PARAMETER_SETS, TREES_8192
 from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
 from xinyidai.requests import MAX_ITEMS, tree_model_id
+from xinyidai.signing import read_unverified
 
-from enclave.authority import disputes, grants, ledger, models
+from enclave.authority import access, disputes, events, grants, ledger, models, proposals, signers
 from enclave.authority.ledger import Asked, Charged, Present, Stored
+from enclave.authority.revisions import RowsOutdated
 from enclave.authority.store import Store
 from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, LockedBytes
 from enclave.errors import Refused
-from enclave.lineage.answer import LineageDesk
+from enclave.lineage.answer import LineageDesk, at_whole_seconds
+from enclave.lineage.rows_in_force import RowDesk, cells_of
 from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
+from enclave.objections import ObjectionDesk, ObjectionProgress
 from enclave.outreach import Outreach
 from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
@@ -31,6 +35,7 @@ from enclave.scoring.masking import MaskFields, mask_key
 from enclave.whitelist.lists import ListRules
 
 _UPLOADS = 2
+_ROW_TRIES = 4
 _LOOK_SECONDS = 1.0
 """How often the enclave looks whether a new snapshot was loaded."""
 log = structlog.get_logger("enclave.service")
@@ -66,6 +71,8 @@ class EnclaveService:
         deadlines: Deadlines,
         desk: LineageDesk,
         list_rules: ListRules,
+        rows: RowDesk,
+        objections: ObjectionDesk,
     ) -> None:
         self.trust = trust
         self._store = store
@@ -78,6 +85,8 @@ class EnclaveService:
         self._placing = asyncio.Lock()
         self._deadlines = deadlines
         self._desk = desk
+        self._rows = rows
+        self._objections = objections
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -102,16 +111,71 @@ class EnclaveService:
         return await self._store.run(grants.submit_authorization, self.trust, raw, self._environment.clock())
 
     async def submit_statement(self, raw: str) -> grants.GrantState | None:
+        """When this returns, it holds for every later charge; an objection also in the enterprise's row."""
         now = self._environment.clock()
-        return await self._store.run(grants.submit_statement, self.trust, self._environment, self._desk.key, raw, now)
+        said = read_unverified(raw)
+        done = self._store.run(grants.submit_statement, self.trust, self._environment, self._desk.key, raw, now)
+        if "record" not in said.members:
+            return await done
+        async with at_whole_seconds():
+            await done
+            await self._account_for(said.text("sub"))
+        return None
+
+    async def _account_for(self, enterprise: str) -> None:
+        try:
+            await self._rows.bring_up([enterprise], self.matrix())
+        except Refused as error:
+            # The objection stands all the same; the enterprise is not assessed until its row is known.
+            log.error("a row cannot be computed; load again", problem=str(error))
+
+    async def upkeep(self) -> None:
+        """Once a second or so: what has expired is told, and rows that decisions changed are computed."""
+        while await self._store.run(events.lapse_due, self.trust, self._environment.clock()):
+            pass
+        await self._rows.catch_up(self.matrix())
+
+    async def request_authorization(self, raw: str) -> str:
+        return await self._store.run(proposals.submit_proposal, self.trust, raw, self._environment.clock())
+
+    async def open_proposals(self, raw_access: str) -> list[str]:
+        now = self._environment.clock()
+        enterprise = await self._store.run(access.verify_access, self.trust, raw_access, now)
+        return await self._store.run(proposals.open_proposals, enterprise, now)
+
+    async def delegations(self, raw_access: str) -> tuple[list[signers.DelegationRow], list[signers.ActRow]]:
+        enterprise = await self._store.run(access.verify_access, self.trust, raw_access, self._environment.clock())
+        return await self._store.run(signers.delegations_of, enterprise)
+
+    async def events_after(self, position: int, count: int) -> list[tuple[int, str, int, str]]:
+        return await self._store.run(events.events_after, position, count)
+
+    async def acknowledge_events(self, raw: str) -> int:
+        return await self._store.run(events.acknowledge, self.trust, raw, self._environment.clock())
+
+    async def objections(self, raw: str) -> str:
+        """The sealed answer to an enterprise's question what became of its objections."""
+        now = self._environment.clock()
+        return await self._objections.answer(
+            await self._store.run(access.verify_objections_request, self.trust, raw, now)
+        )
+
+    async def objections_of(self, raw_access: str) -> list[ObjectionProgress]:
+        now = self._environment.clock()
+        enterprise = await self._store.run(access.verify_access, self.trust, raw_access, now)
+        return await self._objections.progress_of(enterprise)
+
+    async def objections_after(self, change: int, count: int) -> list[ObjectionProgress]:
+        return await self._objections.progress_after(change, count)
 
     async def lineage(self, raw: str) -> str:
         """The sealed answer to an enterprise's question which records made one of its features."""
         now = self._environment.clock()
-        request = await self._store.run(grants.verify_lineage_request, self.trust, raw, now)
-        return await self._desk.answer(
-            request, self.matrix(), await self._store.run(disputes.left_out, self._environment)
-        )
+        request = await self._store.run(access.verify_lineage_request, self.trust, raw, now)
+        matrix = self.matrix()
+        row = await self._rows.row(request.enterprise, matrix)
+        out = await self._store.run(disputes.left_out, self._environment, request.enterprise)
+        return await self._desk.answer(request, matrix, row, out.disputed)
 
     def quality(self) -> tuple[Matrix, Board | None]:
         """The snapshot in force and the board made with it, if there is one."""
@@ -160,11 +224,11 @@ class EnclaveService:
 
     async def usage(self, raw_access: str, before: int, count: int) -> "Usage":
         now = self._environment.clock()
-        enterprise = await self._store.run(grants.verify_access, self.trust, raw_access, now)
+        enterprise = await self._store.run(access.verify_access, self.trust, raw_access, now)
         uses, following = await self._store.run(ledger.usage_of, enterprise, before, count)
         banks = await self._store.run(ledger.banks_charging, enterprise, now)
         budgets = await self._store.run(ledger.budgets, self.trust, enterprise, ("", *banks), now)
-        granted = await self._store.run(grants.grants_of, enterprise, now)
+        granted = await self._store.run(access.grants_of, enterprise, now)
         return Usage(uses, following, budgets, granted, now - ledger.WINDOW_SECONDS)
 
     async def assess(self, raw: str, most_items: int = MAX_ITEMS) -> tuple[str, list[Stored | Refused]]:
@@ -172,14 +236,24 @@ class EnclaveService:
         now = self._environment.clock()
         asked = ledger.verify_request(self.trust, raw, now, most_items)
         matrix = self.matrix()
-        present = Present(matrix.snapshot_id, matrix.as_of, self._epoch)
-        settled = await self._store.run(
-            ledger.charge, self.trust, asked, present, now, lambda: self._environment.random_bytes(16).hex()
-        )
+        settled = await self._charge(asked, matrix, now)
         charged_at = time.monotonic()
         outcomes = await self._answer(asked, matrix, settled)
         await self._wait_for_deadline(charged_at, settled)
         return asked.request.stamp.nonce, await self._still_granted(asked, outcomes)
+
+    async def _charge(self, asked: Asked, matrix: Matrix, now: int) -> list[Charged | Stored | Refused]:
+        """Raises `Refused`. Rows that an objection or a decision has just changed are computed first; only a bank that
+        may ask about an enterprise gets as far as that."""
+        present = Present(matrix.snapshot_id, matrix.as_of, self._epoch, matrix.accounted)
+        for _ in range(_ROW_TRIES):
+            try:
+                return await self._store.run(
+                    ledger.charge, self.trust, asked, present, now, lambda: self._environment.random_bytes(16).hex()
+                )
+            except RowsOutdated as outdated:
+                await self._rows.bring_up(outdated.enterprises, matrix)
+        raise Refused(Reason.OVERLOADED, "the records are being changed; try again in a moment")
 
     async def _still_granted(self, asked: Asked, outcomes: list[Stored | Refused]) -> list[Stored | Refused]:
         """Looked at last of all, on the thread that carries out statements: no answer leaves once a revocation has
@@ -212,7 +286,7 @@ class EnclaveService:
         return CellSelector.build(self.trust.catalogue, categories, only)
 
     def _jobs(self, matrix: Matrix, entry: Charged) -> list[Job]:
-        row = matrix.row(entry.enterprise)
+        row = matrix.row(entry.enterprise) if entry.cells is None else cells_of(entry.cells)
         parameters = PARAMETER_SETS[entry.parameter_set]
         jobs = []
         for category in self._parts(entry):
@@ -252,6 +326,7 @@ class EnclaveService:
             centibits=entry.centibits,
             request=entry.request,
             answers=tuple(AnswerDigest(category, answer_digest(frame)) for category, frame in parts),
+            revision=entry.revision,
         ).sign(self.trust.receipt_key)
 
     async def _wait_for_deadline(self, charged_at: float, settled: Sequence[Charged | Stored | Refused]) -> None:
@@ -276,6 +351,5 @@ class Usage:
     """Where the next page begins."""
     budgets: list[tuple[str, int, int]]
     """(bank or "" for all, limit, spent) in centibits."""
-    granted: list[tuple[str, str, int]]
-    """(token, state, assessments made)."""
+    granted: list[access.GrantRow]
     window_start: int

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from xinyidai.identifiers import parse_enclave_id
 
+from enclave.authority.deadlines import DEFAULT_RULE
 from enclave.process import read_values
 
 _PATHS = (
@@ -53,6 +54,8 @@ class EnclaveSettings(BaseModel):
     """Scorecards one bank may register; each takes 0.1 MB."""
     trees_per_bank: int = Field(default=20, ge=0, le=10_000)
     """Tree ensembles one bank may register; each takes up to 0.8 GB."""
+    objection_rule: str = DEFAULT_RULE
+    """Whose deadlines objections have: a place of `enclave/authority/deadlines.toml`. The same as ingestion's."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 

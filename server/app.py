@@ -19,7 +19,7 @@ from xinyidai.identity import Role, TrustAnchor, load_chain
 from server.admission import Admission
 from server.bell import Bell
 from server.clock import Clock
-from server.commands import add_bank, drop_bank, now
+from server.commands import add_bank, drop_bank, now, objections
 from server.db import Database, SchemaOutdated, check_schema, migrate
 from server.enclaves import Enclaves, build_enclaves
 from server.errors import Refused
@@ -28,6 +28,8 @@ from server.market.desk import MarketDesk
 from server.market.rules import MarketRules
 from server.relay.alerts import AlertRelay
 from server.relay.banks import BankRelay
+from server.relay.consent import ConsentRelay
+from server.relay.courier import Courier, build_http
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
 from server.relay.whitelist import WhiteListRelay
@@ -54,6 +56,7 @@ class Server:
     market_clock: Clock
     bell: Bell
     relay_clock: Clock
+    courier: Courier
     stop_seconds: float
 
     async def start(self) -> None:
@@ -62,6 +65,7 @@ class Server:
         await self.rest.start()
         self.market_clock.start()
         self.relay_clock.start()
+        self.courier.start()
 
     async def stop(self) -> None:
         """Both edges finish what is at work; then connections and database close."""
@@ -70,6 +74,7 @@ class Server:
         self.bell.end()
         await self.market_clock.stop()
         await self.relay_clock.stop()
+        await self.courier.stop()
         await asyncio.gather(self.banks.stop(self.stop_seconds), self.rest.stop())
         await self.enclaves.close()
         self.database.close()
@@ -99,20 +104,30 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
     relay = BankRelay(enclaves, database, journal, settings.stream_silence_seconds)
     desk, bell = build_desk(settings, database, clock), Bell()
+    consent = ConsentRelay(enclaves, database, journal)
     lists = WhiteListRelay(enclaves, database, journal, bell, settings.white_list_refresh_seconds)
     alerts = AlertRelay(enclaves, database, journal, bell)
     streams = Admission(settings.max_concurrent_calls)
     edge = build_bank_edge(
         settings,
-        BankServicer(relay, banks),
+        BankServicer(relay, consent, banks),
         MarketServicer(relay, desk, banks, Admission(settings.max_concurrent_calls)),
         WhiteListServicer(relay, lists, banks, streams),
         AlertServicer(relay, alerts, banks, streams),
     )
-    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), desk, lists, public)
-    sweeper = Clock(settings.market_sweep_seconds, desk.sweep)
-    turns = Clock(settings.outreach_sweep_seconds, lists.sweep, alerts.sweep)
-    return Server(edge, RestEdge(settings, app), database, enclaves, desk, sweeper, bell, turns, settings.stop_seconds)
+    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), consent, desk, lists, public)
+    return Server(
+        edge,
+        RestEdge(settings, app),
+        database,
+        enclaves,
+        desk,
+        Clock(settings.market_sweep_seconds, desk.sweep),
+        bell,
+        Clock(settings.outreach_sweep_seconds, lists.sweep, alerts.sweep),
+        Courier(enclaves, database, build_http(settings), clock, settings.events_seconds),
+        settings.stop_seconds,
+    )
 
 
 def build_desk(settings: ServerSettings, database: Database, clock: Callable[[], int]) -> MarketDesk:
@@ -148,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "建立或升级数据库 / create or upgrade the database"),
         ("add-bank", "登记银行,或更换其证书 / register a bank, or renew its certificate"),
         ("remove-bank", "停用银行 / a bank may no longer call"),
+        ("objections", "异议办理进度和逾期清单 / how objections are getting on, and which are late, as JSON"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, required=True)
@@ -157,6 +173,11 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--name-zh", required=True)
             command.add_argument("--name-en", required=True)
             command.add_argument("--certificate", type=Path, required=True)
+            command.add_argument(
+                "--events-url", help="授权事件推送地址(https)/ https address that events are pushed to"
+            )
+        if name == "objections":
+            command.add_argument("--operator", required=True, help="经办人,记入日志 / who looks; it is recorded")
     return parser
 
 
@@ -177,8 +198,10 @@ def _run(chosen: Any, settings: ServerSettings) -> None:
         migrate(settings.database_url.get_secret_value())
         print("数据库已就绪 / the database is ready")
     elif chosen.command == "add-bank":
-        bank = add_bank(settings, chosen.id, chosen.name_zh, chosen.name_en, chosen.certificate)
+        bank = add_bank(settings, chosen.id, chosen.name_zh, chosen.name_en, chosen.certificate, chosen.events_url)
         print(f"已登记银行 {bank} / registered bank {bank}")
+    elif chosen.command == "objections":
+        print(objections(settings, chosen.operator))
     else:
         bank = drop_bank(settings, chosen.id)
         print(f"已停用银行 {bank} / bank {bank} may no longer call")

@@ -1,5 +1,6 @@
 """The operator's commands besides `serve`. Each is one transaction and one line in the audit."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ from server.audit.service import OK, Event, append
 from server.banks.errors import CertificateInUse
 from server.banks.service import Registration, register_bank, remove_bank
 from server.db import Database, check_schema
+from server.events.service import set_endpoint
+from server.objections.service import overview
 from server.settings import ServerSettings
 
 Clock = Callable[[], int]
@@ -30,9 +33,16 @@ def _open(settings: ServerSettings) -> Database:
 
 
 def add_bank(
-    settings: ServerSettings, raw_id: str, name_zh: str, name_en: str, certificate: Path, clock: Clock = now
+    settings: ServerSettings,
+    raw_id: str,
+    name_zh: str,
+    name_en: str,
+    certificate: Path,
+    events_url: str | None = None,
+    clock: Clock = now,
 ) -> BankId:
-    """Register a bank by its certificate (PEM chain, leaf first). Raises `ValueError`, `Refused`, `SchemaOutdated`."""
+    """Register a bank by its certificate (PEM chain, leaf first), and the address its events are pushed to, if any; one
+    that was given before stays. Raises `ValueError`, `Refused`, `SchemaOutdated`."""
     bank = parse_bank_id(raw_id)
     for name in (name_zh, name_en):
         if not 1 <= len(name.strip()) <= 128:
@@ -47,6 +57,9 @@ def add_bank(
         with database.transaction("add bank") as session:
             register_bank(session, registration, clock())
             append(session, [Event(Kind.ADD_BANK, OK, bank=bank)], clock())
+            if events_url is not None:
+                set_endpoint(session, bank, events_url, clock())
+                append(session, [Event(Kind.SET_EVENTS_URL, OK, bank=bank)], clock())
     finally:
         database.close()
     return bank
@@ -63,3 +76,21 @@ def drop_bank(settings: ServerSettings, raw_id: str, clock: Clock = now) -> Bank
     finally:
         database.close()
     return bank
+
+
+def objections(settings: ServerSettings, operator: str, clock: Clock = now) -> str:
+    """JSON: objections by stage, how many were decided in time, and the late ones by id. Who looks is recorded.
+
+    Raises `Refused`, `SchemaOutdated`."""
+    database = _open(settings)
+    try:
+        with database.transaction("look at objections") as session:
+            found = overview(session, operator, clock())
+    finally:
+        database.close()
+    late = [
+        {"objection_id": one.objection_id, "state": one.state, "decide_by": one.decide_by, "cap_at": one.cap_at}
+        for one in found.late
+    ]
+    numbers = {"counts": found.counts, "decided_in_time": found.decided_in_time, "decided_late": found.decided_late}
+    return json.dumps({**numbers, "late": late}, indent=1)

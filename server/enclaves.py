@@ -1,7 +1,7 @@
 """The client of the enclaves: deadlines, reconnection, and their errors as ours. It verifies no document; they do."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -115,6 +115,15 @@ class Enclaves:
 
     def each(self) -> tuple[Enclave, ...]:
         return tuple(self._by_id.values())
+
+    def __iter__(self) -> Iterator[Enclave]:
+        return iter(self._by_id.values())
+
+    def one(self, raw_id: str) -> Enclave:
+        """The enclave of this id; for an empty one, the only enclave there is. Raises `AudienceUnknown`."""
+        if not raw_id and len(self._by_id) == 1:
+            return next(iter(self))
+        return self.choose([raw_id])
 
     def choose(self, audience: Iterable[str]) -> Enclave:
         """The first enclave named that is one of this platform's. Raises `AudienceUnknown`."""

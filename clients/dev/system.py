@@ -153,14 +153,17 @@ class System:
         )
         return found
 
-    def add_bank(self, bank_id: str, name_zh: str, name_en: str) -> Path:
-        """Issue a bank's certificate if it has none, and register it with the platform; returns its folder."""
+    def add_bank(self, bank_id: str, name_zh: str, name_en: str, events_url: str | None = None) -> Path:
+        """Issue a bank's certificate if it has none, and register it with the platform, with the address its events are
+        pushed to if there is one; returns its folder."""
         folder = self.deployment.bank(bank_id)
         if not folder.exists():
             self.deployment.issue_bank(bank_id)
         config = ["--config", str(self.deployment.server_config)]
         names = ["--id", bank_id, "--name-zh", name_zh, "--name-en", name_en]
         arguments = ["add-bank", *config, *names, "--certificate", str(folder / "bank.pem")]
+        if events_url is not None:
+            arguments += ["--events-url", events_url]
         Process("add-bank", "server.app", arguments, self._logs / "server.log").run()
         return folder
 

@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from xinyidai.authorization import Authorization
 from xinyidai.catalogue import CatalogueError
+from xinyidai.disputes import ObjectionKind
 from xinyidai.identifiers import IdentifierError, check_character_holds
 from xinyidai.lineage import LineageRecord
 from xinyidai.purposes import PURPOSES
 from xinyidai.signing import DocumentError
 
 from clients.tables import folding_table
+from clients.wallet.consent_cli import app as consent_app
 from clients.wallet.market_cli import app as market_app
 from clients.wallet.options import Address, Folder, Passphrase, console, opened
 from clients.wallet.platform import WalletError
@@ -35,6 +37,7 @@ _NO_VALUE = {
 }
 app.add_typer(market_app, name="market")
 app.add_typer(white_list_app, name="white-list")
+app.add_typer(consent_app, name="consent")
 Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 
@@ -113,7 +116,7 @@ def authorize(
 def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """列出授权 / list authorizations."""
     table = folding_table(
-        "状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "摘要 / digest"
+        "状态 / state", "银行 / bank", "用途 / purpose", "已用 / used", "到期 / until", "提醒 / note", "摘要 / digest"
     )
     with opened(wallet, passphrase, platform) as own:
         found = own.authorizations()
@@ -123,7 +126,7 @@ def list_authorizations(wallet: Folder, passphrase: Passphrase, platform: Addres
         spent = entry["state"] == "active" and entry["assessments"] >= terms.max_assessments
         state, purpose = _STATES["used_up" if spent else entry["state"]], PURPOSES[terms.purpose]
         named = f"{purpose.zh} / {purpose.en}"
-        table.add_row(state, terms.bank, named, used, _time(terms.expires_at), entry["digest"][:16])
+        table.add_row(state, terms.bank, named, used, _time(terms.expires_at), _reminder(entry), entry["digest"][:16])
     console.print(table)
 
 
@@ -240,6 +243,8 @@ def dispute(
     passphrase: Passphrase,
     platform: Address = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="撤回异议 / withdraw")] = False,
+    kind: Annotated[ObjectionKind, typer.Option(help="事由 / what is wrong")] = ObjectionKind.ERROR,
+    text: Annotated[str, typer.Option(help="说明 / in your own words, for the department")] = "",
 ) -> None:
     """对一条记录提出异议 / say that a record is wrong; it is left out until its department has decided."""
     named = LineageRecord(category, record, "", 0, "")
@@ -248,10 +253,21 @@ def dispute(
         if withdraw:
             own.withdraw_dispute(found, named)
         else:
-            own.dispute(found, named)
-    console.print(
-        "已撤回 / withdrawn" if withdraw else "已提交,下次快照起不用 / disputed; out from the next snapshot on"
-    )
+            own.dispute(found, named, kind=kind, text=text)
+    console.print("已撤回 / withdrawn" if withdraw else "已提交,即刻不再使用 / disputed; it is left out from now on")
+
+
+def _reminder(entry: dict[str, Any]) -> str:
+    said = [
+        text
+        for name, text in (
+            ("signed_by", f"代签 / signed by {entry['signed_by']}"),
+            ("renewal_due", "30天内到期 / ends within 30 days"),
+            ("reconfirm_due", "请再次确认 / to reconfirm: xyd-wallet consent reconfirm"),
+        )
+        if entry[name]
+    ]
+    return "; ".join(said) or "-"
 
 
 def _time(instant: int) -> str:

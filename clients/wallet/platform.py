@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-_TIMEOUT_SECONDS: Final = 15.0
+_TIMEOUT_SECONDS: Final = 30.0
 
 
 class WalletError(Exception):

@@ -25,7 +25,7 @@ from xinyidai.authorization import (
 from xinyidai.catalogue import Catalogue, parse_catalogue
 from xinyidai.confidential import OpeningKey
 from xinyidai.demands import DemandAction, DemandDocument
-from xinyidai.disputes import RecordName
+from xinyidai.disputes import Objection, ObjectionKind, RecordName
 from xinyidai.files import write_whole
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain
@@ -37,6 +37,7 @@ from xinyidai.requests import Stamp
 from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
+from clients.wallet.consent import WalletConsent
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
@@ -116,7 +117,7 @@ class Wallet:
     def register(self, certificate: bytes) -> str:
         """Register this key with the registrar's certificate (PEM chain); returns the key's thumbprint (RFC 7638)."""
         self._key = self._key.with_chain(load_chain(certificate))
-        registration = KeyRegistration(self._stamp(), self.enterprise).sign(self._key)
+        registration = KeyRegistration(self.stamp(), self.enterprise).sign(self._key)
         answer = self._platform.post("/v1/keys", registration=registration)
         write_whole(self._folder / "certificate.pem", certificate)
         return str(answer["key_thumbprint"])
@@ -213,13 +214,14 @@ class Wallet:
     def authorizations(self) -> list[dict[str, Any]]:
         """Every authorization with its digest, state, number of assessments and terms, newest first."""
         found = []
-        for entry in self._platform.get("/v1/authorizations", access=self._access())["authorizations"]:
+        for entry in self._platform.get("/v1/authorizations", access=self.access())["authorizations"]:
             try:
                 terms = verify_authorization(entry["authorization"], self._key.public)
             except DocumentError:
-                # Signed by a key this enterprise had before; it was revoked with it.
                 terms = read_unverified_authorization(entry["authorization"])
-                entry = {**entry, "state": "revoked"}
+                if not entry["signed_by"]:
+                    # Signed by a key this enterprise had before; it was revoked with it.
+                    entry = {**entry, "state": "revoked"}
             found.append({**entry, "digest": authorization_digest(entry["authorization"]), "terms": terms})
         return found
 
@@ -256,7 +258,7 @@ class Wallet:
             _, budgets = self.usage()
             if bank not in {b["bank_id"] for b in budgets}:
                 raise WalletError("平台上没有这家银行 / no such bank on this platform")
-        statement = Statement(self._stamp(), self.enterprise, Action.SET_BUDGET, bank=bank, centibits=round(100 * bits))
+        statement = Statement(self.stamp(), self.enterprise, Action.SET_BUDGET, bank=bank, centibits=round(100 * bits))
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
     def usage(self) -> tuple[list[Use], list[dict[str, Any]]]:
@@ -265,7 +267,7 @@ class Wallet:
         uses: dict[str, Use] = {}
         token = ""
         for _ in range(_MAX_PAGES):
-            page = self._platform.get("/v1/usage", access=self._access(), page_size=_PAGE, page_token=token)
+            page = self._platform.get("/v1/usage", access=self.access(), page_size=_PAGE, page_token=token)
             try:
                 listed = checked_uses(page, self.enterprise, self._enclaves)
                 token, budgets = str(page["next_page_token"]), list(page["budgets"])
@@ -283,7 +285,7 @@ class Wallet:
         """Which records made one of this enterprise's features. Nobody between wallet and enclave can read the answer.
         Raises `WalletError`, `DocumentError`."""
         reader = OpeningKey.generate()
-        request = LineageRequest(self._stamp(), self.enterprise, feature, reader.public)
+        request = LineageRequest(self.stamp(), self.enterprise, feature, reader.public)
         answer = self._platform.post("/v1/lineage", request=request.sign(self._key))
         found = open_lineage(str(answer["answer"]), reader, self._enclaves)
         asked = (self.enterprise, request.stamp.nonce, feature)
@@ -291,13 +293,27 @@ class Wallet:
             raise WalletError("答复与所问不符 / the answer is not to what was asked")
         return found
 
-    def dispute(self, lineage: Lineage, record: LineageRecord) -> None:
-        """Say that a record is wrong. It is left out from the enclave's next snapshot on, until its department has
-        decided. Which record it is can be read by the enclave alone."""
-        self._name_record(Action.DISPUTE, lineage, record)
+    def dispute(
+        self,
+        lineage: Lineage,
+        record: LineageRecord,
+        *,
+        kind: str = ObjectionKind.ERROR,
+        text: str = "",
+        evidence: Sequence[str] = (),
+    ) -> None:
+        """Say that a record is wrong, and why. It is left out of every assessment from when this returns, until its
+        department has decided. Which record it is can be read by the enclave and by its department alone.
+
+        `kind`: error, omission, expired, wrong_list or infringement. `evidence`: hex SHA-256 of files.
+        """
+        named = RecordName(record.category, record.record_id)
+        objection = Objection(named, ObjectionKind(kind), text, tuple(evidence))
+        self._name_record(Action.DISPUTE, objection.seal(lineage.dispute_key))
 
     def withdraw_dispute(self, lineage: Lineage, record: LineageRecord) -> None:
-        self._name_record(Action.WITHDRAW_DISPUTE, lineage, record)
+        sealed = RecordName(record.category, record.record_id).seal(lineage.dispute_key)
+        self._name_record(Action.WITHDRAW_DISPUTE, sealed)
 
     def close(self) -> None:
         self._platform.close()
@@ -310,27 +326,35 @@ class Wallet:
     @property
     def white_list(self) -> WalletWhiteList:
         """Opt in, opt out, and what banks were told besides scores."""
-        return WalletWhiteList(self, self._platform, self._key, self._enclaves, self._stamp, self._access)
+        return WalletWhiteList(self, self._platform, self._key, self._enclaves, self.stamp, self.access)
+
+    @property
+    def consent(self) -> WalletConsent:
+        """Banks' requests, narrowing, delegates, objections."""
+        return WalletConsent(
+            self, self._platform, self._enclaves, lambda document: document.sign(self._key), self._clock
+        )
 
     def _sign_demand(self, action: DemandAction, **members: Any) -> str:
-        return DemandDocument(self._stamp(), self.enterprise, action, **members).sign(self._key)
+        return DemandDocument(self.stamp(), self.enterprise, action, **members).sign(self._key)
 
     def _state(self, action: Action, digest: str) -> None:
-        statement = Statement(self._stamp(), self.enterprise, action, authorization=digest)
+        statement = Statement(self.stamp(), self.enterprise, action, authorization=digest)
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
-    def _name_record(self, action: Action, lineage: Lineage, record: LineageRecord) -> None:
-        sealed = RecordName(record.category, record.record_id).seal(lineage.dispute_key)
-        statement = Statement(self._stamp(), self.enterprise, action, record=sealed)
+    def _name_record(self, action: Action, sealed: str) -> None:
+        statement = Statement(self.stamp(), self.enterprise, action, record=sealed)
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
     def _enclave_ids(self) -> tuple[Any, ...]:
         return tuple(parse_enclave_id(e["id"]) for e in self._platform.get("/v1/enclaves")["enclaves"])
 
-    def _access(self) -> str:
-        return Access(self._stamp(), self.enterprise).sign(self._key)
+    def access(self) -> str:
+        """A token that opens one thing to read, once."""
+        return Access(self.stamp(), self.enterprise).sign(self._key)
 
-    def _stamp(self) -> Stamp:
+    def stamp(self) -> Stamp:
+        """For a document signed now."""
         now = int(self._clock())
         audience: Sequence[Any] = self._enclave_ids()
         return Stamp(self.enterprise, tuple(audience), secrets.token_urlsafe(24), now, now + _LIFETIME_SECONDS)

@@ -24,9 +24,11 @@ from enclave.alerts.watches import ACTIVE, ENDED, SUSPENDED, check_grant, rules_
 from enclave.authority.disclosures import Telling, charge_telling
 from enclave.authority.grants import check_usable, known_grant
 from enclave.authority.ledger import check_uses
+from enclave.authority.revisions import Row, RowsOutdated, row_in_force
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust
 from enclave.errors import Refused
+from enclave.lineage.rows_in_force import cells_in_force
 from enclave.matrix import Matrix
 
 _AT_A_TIME: Final = 50
@@ -80,6 +82,12 @@ def _check(
         grant, state = known_grant(connection, digest)
         alert_id = new_id()
         try:
+            row = row_in_force(connection, enterprise, matrix.snapshot_id, matrix.accounted)
+        except RowsOutdated:
+            # An objection was made this moment: checked once the row without the record is there.
+            connection.execute("UPDATE watch SET looked_at = ? WHERE authorization = ?", (now, digest))
+            return False
+        try:
             check_usable(grant, state, now)
             check_grant(trust, rules, grant)
             check_uses(connection, digest, grant)
@@ -102,7 +110,7 @@ def _check(
                 (ENDED if refusal.reason in _FINAL else SUSPENDED, refusal.reason, now, digest),
             )
             return False
-        _make(connection, trust, rules, matrix, grant, digest, alert_id, centibits, now)
+        _make(connection, trust, rules, matrix, row, grant, digest, alert_id, centibits, now)
     return True
 
 
@@ -118,6 +126,7 @@ def _make(
     trust: Trust,
     rules: RiskRules,
     matrix: Matrix,
+    row: Row,
     grant: Authorization,
     digest: str,
     alert_id: str,
@@ -129,7 +138,7 @@ def _make(
         " WHERE authorization = ? RETURNING reader, alerts",
         (ACTIVE, matrix.snapshot_id, now, now, digest),
     ).fetchone()
-    finding = rules.examine(matrix.row(grant.enterprise).tolist(), grant.categories, grant.disclosure)
+    finding = rules.examine(cells_in_force(matrix, grant.enterprise, row).tolist(), grant.categories, grant.disclosure)
     alert = Alert(
         enclave=trust.enclave_id,
         alert_id=alert_id,

@@ -1,4 +1,4 @@
-"""Authorizations and statements of enterprises, and their reading of their own usage."""
+"""Authorizations and statements of enterprises: every step of `xinyidai.lifecycle`, each in one transaction."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -7,40 +7,64 @@ from functools import lru_cache
 from typing import Final
 
 from xinyidai.authorization import (
+    AUTHORIZATION_TYPE,
     Authorization,
     authorization_digest,
     read_unverified_authorization,
     verify_authorization,
 )
-from xinyidai.catalogue import UnknownCategory
 from xinyidai.confidential import OpeningKey
+from xinyidai.delegation import Power
+from xinyidai.events import EventKind, Initiator
 from xinyidai.identity import verify_with_chain
-from xinyidai.lineage import LINEAGE_REQUEST_TYPE, LineageRequest, parse_lineage_request
+from xinyidai.lifecycle import GrantPhase, Step, StepRefused, follow
 from xinyidai.notice import notice_hash
+from xinyidai.proposals import check_narrower
 from xinyidai.purposes import check_purpose
 from xinyidai.reasons import Reason
 from xinyidai.requests import MAX_SKEW_SECONDS
 from xinyidai.signing import VerifyingKey, read_unverified
 from xinyidai.statements import (
-    ACCESS_TYPE,
     KEY_REGISTRATION_TYPE,
     STATEMENT_TYPE,
     Action,
     Statement,
-    parse_access,
     parse_key_registration,
     parse_statement,
 )
 
 from enclave.authority.disputes import carry_out
+from enclave.authority.events import Happened, emit
+from enclave.authority.proposals import accept, check_categories, reject
+from enclave.authority.signers import Signer, delegate, end_delegation, note_act, signer_of, still_signs
 from enclave.authority.store import transaction
-from enclave.authority.trust import Trust, pin_key, pinned_key, spend_nonce
+from enclave.authority.trust import Trust, pin_key, spend_nonce
 from enclave.environment import Environment
 from enclave.errors import Refused
 
 EXPIRED: Final = "expired"
 MAX_BUDGETS: Final = 1_000
 MAX_UNSEEN: Final = 1_000
+_POWERS: Final = {
+    Action.REVOKE: (Power.CONTROL,),
+    Action.PAUSE: (Power.CONTROL,),
+    # What was stopped is not set going again by who may only stop it.
+    Action.RESUME: (Power.GRANT,),
+    Action.RECONFIRM: (Power.GRANT,),
+    Action.REJECT_REQUEST: (Power.GRANT, Power.CONTROL),
+    Action.SET_BUDGET: (Power.BUDGET,),
+    Action.DISPUTE: (Power.DISPUTE,),
+    Action.WITHDRAW_DISPUTE: (Power.DISPUTE,),
+    Action.DELEGATE: (),
+    Action.END_DELEGATION: (),
+}
+"""Any of these is enough; none: only the enterprise itself."""
+_STEPS: Final = {Action.REVOKE: Step.REVOKE, Action.PAUSE: Step.PAUSE, Action.RESUME: Step.RESUME}
+_KINDS: Final = {
+    Step.REVOKE: EventKind.REVOKED,
+    Step.PAUSE: EventKind.PAUSED,
+    Step.RESUME: EventKind.RESUMED,
+}
 _STATE_REASONS: Final = {
     "revoked": (Reason.AUTHORIZATION_REVOKED, "the enterprise revoked this authorization; ask for a new one"),
     "paused": (Reason.AUTHORIZATION_PAUSED, "the enterprise paused this authorization; ask it to resume"),
@@ -56,7 +80,7 @@ class GrantState:
 
 
 @lru_cache(maxsize=65_536)
-def _parsed(token: str) -> Authorization:
+def parsed(token: str) -> Authorization:
     """Only ever called on tokens that were verified before they were stored."""
     return read_unverified_authorization(token)
 
@@ -75,41 +99,105 @@ def register_key(connection: sqlite3.Connection, trust: Trust, raw: str, now: in
     return registration.enterprise, key.thumbprint
 
 
-def reset_key(connection: sqlite3.Connection, enterprise: str) -> int:
-    """For the data holder, once the registrar has vouched again for an enterprise that lost its key: unpin the key and
-    revoke everything it signed. Returns how many authorizations were revoked; the ledger stays as it is."""
+def reset_key(connection: sqlite3.Connection, trust: Trust, enterprise: str, now: int) -> int:
+    """For the data holder, once the registrar has vouched again for an enterprise that lost its key: unpin the key,
+    end every delegation and revoke everything that was signed. Returns how many authorizations were revoked; the ledger
+    stays as it is."""
     with transaction(connection, "reset enterprise key"):
         connection.execute("DELETE FROM enterprise_key WHERE enterprise = ?", (enterprise,))
-        revoked = connection.execute(
-            "UPDATE authorization SET state = 'revoked' WHERE enterprise = ? AND state <> 'revoked'", (enterprise,)
+        connection.execute(
+            "UPDATE delegation SET ended_at = ? WHERE enterprise = ? AND ended_at IS NULL", (now, enterprise)
         )
+        revoked = connection.execute(
+            "UPDATE authorization SET state = 'revoked' WHERE enterprise = ? AND state <> 'revoked'"
+            " RETURNING digest, bank",
+            (enterprise,),
+        ).fetchall()
+        for digest, bank in revoked:
+            happened = Happened(EventKind.REVOKED, bank, enterprise, now, Initiator.DATA_HOLDER, authorization=digest)
+            emit(connection, trust, happened)
         connection.execute("UPDATE white_list_opt_in SET state = 'out' WHERE enterprise = ?", (enterprise,))
         connection.execute("DELETE FROM white_list_demand WHERE enterprise = ?", (enterprise,))
-    return revoked.rowcount
+    return len(revoked)
 
 
 def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState:
-    """Check an authorization against everything it may not exceed, and keep it. Submitting it again is harmless."""
+    """Check an authorization against everything it may not exceed, and keep it; the one it narrows ends in the same
+    transaction. Submitting it again is harmless."""
     untrusted = read_unverified_authorization(raw)
-    authorization = verify_authorization(raw, pinned_key(connection, untrusted.enterprise))
+    signer = signer_of(connection, untrusted.enterprise, raw, AUTHORIZATION_TYPE, now)
+    signer.require(Power.GRANT)
+    authorization = verify_authorization(raw, signer.key)
     _check_grant(trust, authorization, now)
     digest = authorization_digest(raw)
     with transaction(connection, "submit authorization"):
-        # An enterprise may revoke what the platform has held back; it then arrives revoked.
-        unseen = connection.execute(
-            "SELECT 1 FROM revoked_unseen WHERE enterprise = ? AND digest = ?", (authorization.enterprise, digest)
-        ).fetchone()
-        connection.execute(
-            "INSERT INTO authorization VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (
-                digest, raw, authorization.enterprise, authorization.authorization_id, authorization.bank,
-                "revoked" if unseen else "active", authorization.expires_at, now,
-            ),
-        )  # fmt: skip
+        still_signs(connection, signer, now)
         row = connection.execute("SELECT state FROM authorization WHERE digest = ?", (digest,)).fetchone()
-        if row is None:
-            raise Refused(Reason.AUTHORIZATION_EXISTS, "this jti was used for another authorization; choose a new one")
-    return GrantState(digest, _state(row[0], authorization.expires_at, now))
+        state = row[0] if row else _begin(connection, trust, signer, authorization, digest, raw, now)
+    return GrantState(digest, state_at(state, authorization.expires_at, now))
+
+
+def _begin(
+    connection: sqlite3.Connection,
+    trust: Trust,
+    signer: Signer,
+    authorization: Authorization,
+    digest: str,
+    raw: str,
+    now: int,
+) -> str:
+    """Keep a new authorization, end what it replaces, answer what it accepts, and tell the bank. Returns its state."""
+    enterprise, bank, parent = authorization.enterprise, authorization.bank, authorization.parent
+    if authorization.request is not None:
+        accept(connection, authorization, now)
+    state = "active" if parent is None else _replace(connection, authorization, digest, now)
+    # An enterprise may revoke what the platform has held back; it then arrives revoked.
+    unseen = connection.execute(
+        "SELECT 1 FROM revoked_unseen WHERE enterprise = ? AND digest = ?", (enterprise, digest)
+    ).fetchone()
+    added = connection.execute(
+        "INSERT INTO authorization (digest, token, enterprise, authorization_id, bank, state, expires_at, submitted_at,"
+        " parent, signed_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            digest, raw, enterprise, authorization.authorization_id, bank, "revoked" if unseen else state,
+            authorization.expires_at, now, parent, signer.name,
+        ),
+    )  # fmt: skip
+    if added.rowcount != 1:
+        raise Refused(Reason.AUTHORIZATION_EXISTS, "this jti was used for another authorization; choose a new one")
+    note_act(connection, signer, "authorize", digest, now)
+    told = Happened(
+        EventKind.NARROWED if parent else EventKind.AUTHORIZED, bank, enterprise, now, signer.initiator,
+        authorization=digest, request=authorization.request, parent=parent,
+    )  # fmt: skip
+    emit(connection, trust, told)
+    if unseen:
+        revoked = Happened(EventKind.REVOKED, bank, enterprise, now, Initiator.ENTERPRISE, authorization=digest)
+        emit(connection, trust, revoked)
+    return "revoked" if unseen else state
+
+
+def _replace(connection: sqlite3.Connection, child: Authorization, digest: str, now: int) -> str:
+    """End the authorization that `child` narrows; returns the state the child begins in: a pause goes on."""
+    row = connection.execute(
+        "SELECT token, state, (SELECT count(*) FROM assessment WHERE authorization = digest) FROM authorization"
+        " WHERE digest = ? AND enterprise = ?",
+        (child.parent, child.enterprise),
+    ).fetchone()
+    if row is None:
+        raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no authorization like the one to be replaced")
+    token, stored, made = row
+    parent = parsed(token)
+    before = GrantPhase(state_at(stored, parent.expires_at, now))
+    try:
+        after = follow(before, Step.REPLACE)
+    except StepRefused as error:
+        raise Refused(*_STATE_REASONS[str(error.state)]) from error
+    check_narrower(child, parent, parent.max_assessments - made)
+    connection.execute(
+        "UPDATE authorization SET state = ?, replaced_by = ? WHERE digest = ?", (str(after), digest, child.parent)
+    )
+    return str(before)
 
 
 def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
@@ -122,15 +210,7 @@ def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
         raise Refused(*_STATE_REASONS[EXPIRED])
     if (authorization.catalogue, authorization.catalogue_digest) != (catalogue.reference, catalogue.digest):
         raise Refused(Reason.CATALOGUE_UNKNOWN, f"grant against the catalogue in force, {catalogue.reference}")
-    order = {category.code: category for category in catalogue.categories}
-    try:
-        chosen = [catalogue.category(code) for code in authorization.categories]
-    except UnknownCategory as error:
-        raise Refused(Reason.CATEGORY_UNKNOWN, "the authorization names a category the catalogue lacks") from error
-    if any(not category.features for category in chosen):
-        raise Refused(Reason.CATEGORY_UNKNOWN, "a category without features cannot be granted")
-    if [c.code for c in chosen] != [code for code in order if code in authorization.categories]:
-        raise Refused(Reason.DOCUMENT_MALFORMED, "categories must stand in the order of the catalogue")
+    check_categories(catalogue, authorization.categories)
     check_purpose(
         authorization.purpose,
         authorization.purpose_version,
@@ -146,39 +226,70 @@ def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
 def submit_statement(
     connection: sqlite3.Connection, trust: Trust, environment: Environment, key: OpeningKey, raw: str, now: int
 ) -> GrantState | None:
-    """Carry out an enterprise's signed statement. When this returns, it holds for every later charge; a dispute holds
-    from the next snapshot on. `key` opens the names of records.
+    """Carry out a statement signed by an enterprise or its delegate. When this returns, it holds for every later
+    charge. `key` opens the names of records.
 
-    Returns the authorization's new state, or None for a budget and for a dispute.
+    Returns the authorization's new state, or None where the statement names none.
     """
-    enterprise = read_unverified(raw).text("sub")
-    signer = pinned_key(connection, enterprise)
-    statement = parse_statement(signer.verify(raw, STATEMENT_TYPE))
+    signer = signer_of(connection, read_unverified(raw).text("sub"), raw, STATEMENT_TYPE, now)
+    statement = parse_statement(signer.key.verify(raw, STATEMENT_TYPE))
+    signer.require(*_POWERS[statement.action])
     trust.check_stamp(statement.stamp, now)
     with transaction(connection, f"statement: {statement.action}"):
-        spend_nonce(connection, signer.thumbprint, statement.stamp, now)
+        still_signs(connection, signer, now)
+        spend_nonce(connection, signer.key.thumbprint, statement.stamp, now)
+        about = statement.authorization or statement.request or statement.bank or ""
+        note_act(connection, signer, str(statement.action), about, now)
         if statement.record is not None:
             carry_out(connection, trust, environment, key, statement, now)
             return None
-        _note_order(connection, statement)
-        if statement.action is Action.SET_BUDGET:
-            _set_budget(connection, statement)
+        if statement.action is Action.REJECT_REQUEST:
+            reject(connection, trust, signer, statement.request or "", now)
             return None
-        return _change_state(connection, statement, now)
+        _note_order(connection, statement)
+        return _carry_out(connection, trust, signer, statement, now)
+
+
+def _carry_out(
+    connection: sqlite3.Connection, trust: Trust, signer: Signer, statement: Statement, now: int
+) -> GrantState | None:
+    if statement.action is Action.SET_BUDGET:
+        _set_budget(connection, statement)
+    elif statement.delegation is not None:
+        delegate(connection, statement, statement.delegation, now)
+    elif statement.delegate is not None:
+        end_delegation(connection, statement.enterprise, statement.delegate, now)
+    elif statement.action is Action.RECONFIRM:
+        return _reconfirm(connection, statement, now)
+    else:
+        return _change_state(connection, trust, signer, statement, now)
+    return None
 
 
 def _note_order(connection: sqlite3.Connection, statement: Statement) -> None:
-    """The platform chooses when a statement arrives; what the enterprise said last stands. A revocation always stands.
+    """The platform chooses when a statement arrives; what the enterprise said last stands. A revocation always stands,
+    and so does the end of a delegation.
 
     Raises `Refused`.
     """
-    about = statement.authorization or f"budget {statement.bank or ''}"
+    about, issued_at, final = (
+        statement.authorization or f"budget {statement.bank or ''}",
+        statement.stamp.issued_at,
+        False,
+    )
+    if statement.delegation is not None:
+        about = f"delegate {statement.delegation.key.thumbprint}"
+    elif statement.delegate is not None:
+        # Of two said in one second, the end is the later one, in whichever order they arrive.
+        about, issued_at, final = f"delegate {statement.delegate}", issued_at + 1, True
+    elif statement.action is Action.RECONFIRM:
+        about = f"reconfirm {about}"
     newer = connection.execute(
         "INSERT INTO statement_time VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET issued_at = excluded.issued_at"
         " WHERE excluded.issued_at >= issued_at",
-        (statement.enterprise, about, statement.stamp.issued_at),
+        (statement.enterprise, about, issued_at),
     )
-    if newer.rowcount != 1 and statement.action is not Action.REVOKE:
+    if newer.rowcount != 1 and not final and statement.action is not Action.REVOKE:
         raise Refused(
             Reason.STATEMENT_SUPERSEDED, "a statement signed later is in force; sign this one anew to change it"
         )
@@ -196,23 +307,55 @@ def _set_budget(connection: sqlite3.Connection, statement: Statement) -> None:
     )
 
 
-def _change_state(connection: sqlite3.Connection, statement: Statement, now: int) -> GrantState:
-    digest = statement.authorization or ""
+def _change_state(
+    connection: sqlite3.Connection, trust: Trust, signer: Signer, statement: Statement, now: int
+) -> GrantState:
+    digest, step = statement.authorization or "", _STEPS[statement.action]
+    if step is not Step.RESUME:
+        digest = _in_force(connection, statement.enterprise, digest)
     row = connection.execute(
-        "SELECT state, expires_at FROM authorization WHERE digest = ? AND enterprise = ?",
+        "SELECT state, expires_at, bank FROM authorization WHERE digest = ? AND enterprise = ?",
         (digest, statement.enterprise),
     ).fetchone()
     if row is None:
-        if statement.action is not Action.REVOKE:
+        if step is not Step.REVOKE:
             raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no such authorization")
         _revoke_unseen(connection, statement.enterprise, digest)
         return GrantState(digest, "revoked")
-    state, expires_at = row
-    wanted = {Action.REVOKE: "revoked", Action.PAUSE: "paused", Action.RESUME: "active"}[statement.action]
-    if state == "revoked" and wanted != "revoked":
-        raise Refused(*_STATE_REASONS["revoked"])
-    connection.execute("UPDATE authorization SET state = ? WHERE digest = ?", (wanted, digest))
-    return GrantState(digest, _state(wanted, expires_at, now))
+    stored, expires_at, bank = row
+    before = GrantPhase(state_at(stored, expires_at, now))
+    try:
+        after = follow(before, step)
+    except StepRefused as error:
+        raise Refused(*_STATE_REASONS[str(error.state)]) from error
+    if after is not before:
+        connection.execute("UPDATE authorization SET state = ? WHERE digest = ?", (str(after), digest))
+        kind, enterprise = _KINDS[step], statement.enterprise
+        emit(connection, trust, Happened(kind, bank, enterprise, now, signer.initiator, authorization=digest))
+    return GrantState(digest, str(after))
+
+
+def _in_force(connection: sqlite3.Connection, enterprise: str, digest: str) -> str:
+    """What took the place of an authorization, step by step: stopping one stops what it was narrowed to, whether or not
+    who stops it has seen that."""
+    while True:
+        row = connection.execute(
+            "SELECT replaced_by FROM authorization WHERE digest = ? AND enterprise = ?", (digest, enterprise)
+        ).fetchone()
+        if row is None or row[0] is None:
+            return digest
+        digest = row[0]
+
+
+def _reconfirm(connection: sqlite3.Connection, statement: Statement, now: int) -> GrantState:
+    row = connection.execute(
+        "UPDATE authorization SET reconfirmed_at = ? WHERE digest = ? AND enterprise = ?"
+        " RETURNING digest, state, expires_at",
+        (now, statement.authorization, statement.enterprise),
+    ).fetchone()
+    if row is None:
+        raise Refused(Reason.AUTHORIZATION_UNKNOWN, "this enterprise has no such authorization")
+    return GrantState(row[0], state_at(row[1], row[2], now))
 
 
 def _revoke_unseen(connection: sqlite3.Connection, enterprise: str, digest: str) -> None:
@@ -222,37 +365,17 @@ def _revoke_unseen(connection: sqlite3.Connection, enterprise: str, digest: str)
     connection.execute("INSERT INTO revoked_unseen VALUES (?, ?) ON CONFLICT DO NOTHING", (enterprise, digest))
 
 
-def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> str:
-    """The enterprise that asks to read its own usage; the token is spent."""
-    key = pinned_key(connection, read_unverified(raw).text("sub"))
-    access = parse_access(key.verify(raw, ACCESS_TYPE))
-    trust.check_stamp(access.stamp, now)
-    with transaction(connection, "spend access token"):
-        spend_nonce(connection, key.thumbprint, access.stamp, now)
-    return access.enterprise
-
-
-def verify_lineage_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> LineageRequest:
-    """What an enterprise asks about one of its own features; the request is spent."""
-    key = pinned_key(connection, read_unverified(raw).text("sub"))
-    request = parse_lineage_request(key.verify(raw, LINEAGE_REQUEST_TYPE))
-    trust.check_stamp(request.stamp, now)
-    with transaction(connection, "spend lineage request"):
-        spend_nonce(connection, key.thumbprint, request.stamp, now)
-    return request
-
-
 def known_grant(connection: sqlite3.Connection, digest: str) -> tuple[Authorization, str]:
     """An authorization and its stored state, whatever that is. Raises `Refused` for an unknown digest."""
     row = connection.execute("SELECT token, state FROM authorization WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         raise Refused(Reason.AUTHORIZATION_UNKNOWN, "no such authorization here; the enterprise must submit it first")
-    return _parsed(row[0]), row[1]
+    return parsed(row[0]), row[1]
 
 
 def check_usable(authorization: Authorization, stored: str, now: int) -> None:
     """Raises `Refused` unless it may be used at this moment. Call inside the transaction that uses it."""
-    state = _state(stored, authorization.expires_at, now)
+    state = state_at(stored, authorization.expires_at, now)
     if state in _STATE_REASONS:
         raise Refused(*_STATE_REASONS[state])
     if now < authorization.not_before:
@@ -269,17 +392,6 @@ def withdrawn(connection: sqlite3.Connection, digests: Sequence[str]) -> dict[st
     return found
 
 
-def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[tuple[str, str, int]]:
-    """(token, state, assessments made) of every authorization of an enterprise, newest first, at most 500."""
-    rows = connection.execute(
-        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
-        " + (SELECT count(*) FROM disclosure WHERE basis = digest)"
-        " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
-        (enterprise,),
-    ).fetchall()
-    return [(token, _state(state, expires_at, now), uses) for token, state, expires_at, uses in rows]
-
-
-def _state(stored: str, expires_at: int, now: int) -> str:
+def state_at(stored: str, expires_at: int, now: int) -> str:
     """Revoked stays revoked; anything else ends when its time does."""
     return stored if stored == "revoked" or now < expires_at else EXPIRED

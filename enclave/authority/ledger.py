@@ -1,9 +1,9 @@
 """The ledger: every evaluation is charged, durably, before it is made. It errs towards over-counting.
 
-A question is (authorization, model, disclosure, precision). Its stored answer is returned free of charge; anything else
-is a new assessment, charged in full. A charge whose answer was never stored (the process died in between) is completed
-under the same id, with the same mask and hence the same bytes; if the snapshot or the mask epoch has changed since, or
-a day has passed, the charge stays and a new one is made.
+A question is (authorization, model, disclosure, precision), and the revision of the enterprise's row. Its stored answer
+is returned free of charge; anything else is a new assessment, charged in full. A charge whose answer was never stored
+(the process died in between) is completed under the same id, with the same mask and hence the same bytes; if the
+snapshot or the mask epoch has changed since, or a day has passed, the charge stays and a new one is made.
 """
 
 import sqlite3
@@ -20,6 +20,7 @@ from xinyidai.requests import REQUEST_TYPE, AssessmentItem, AssessmentRequest, p
 
 from enclave.authority.grants import check_usable, known_grant
 from enclave.authority.models import parameter_set_of
+from enclave.authority.revisions import RowsOutdated, row_in_force
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, spend_nonce
 from enclave.errors import Refused
@@ -47,6 +48,8 @@ class Present:
     snapshot: str
     as_of: str
     epoch: int
+    accounted: int = 0
+    """Last change of what is left out that the snapshot accounts for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +68,10 @@ class Charged:
     centibits: int
     charged_at: int
     request: str
+    revision: str = ""
+    """Of the enterprise's row."""
+    cells: bytes | None = None
+    """The row itself, where it is another than the snapshot's (uint16)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +105,11 @@ def charge(
 ) -> list[Charged | Stored | Refused]:
     """Spend the nonce and settle every item, in one durable transaction. One entry an item, in order.
 
-    Raises `Refused` when the request as a whole is refused; then nothing was charged.
+    Raises `Refused` when the request as a whole is refused, and `RowsOutdated` when rows have to be computed first;
+    then nothing was charged and nothing spent.
     """
     settled: list[Charged | Stored | Refused] = []
+    outdated: list[str] = []
     with transaction(connection, "charge assessments"):
         spend_nonce(connection, asked.certificate, asked.request.stamp, now)
         parameter_set = parameter_set_of(connection, asked.request.model, asked.bank, trust.catalogue.digest)
@@ -111,6 +120,10 @@ def charge(
                 settled.append(_settle(connection, trust, asked, item, parameter_set, present, now, new_id))
             except Refused as refusal:
                 settled.append(refusal)
+            except RowsOutdated as found:
+                outdated += found.enterprises
+        if outdated:
+            raise RowsOutdated(outdated)
     return settled
 
 
@@ -129,16 +142,19 @@ def _settle(
     # Whose it is comes first: only the bank it is for learns its state.
     _check_scope(asked, item, grant)
     check_usable(grant, state, now)
+    row = row_in_force(connection, item.enterprise, present.snapshot, present.accounted)
     last = connection.execute(
-        "SELECT assessment_id, centibits, charged_at, snapshot, epoch, request, receipt FROM assessment"
+        "SELECT assessment_id, centibits, charged_at, snapshot, epoch, request, receipt, revision FROM assessment"
         " WHERE authorization = ? AND model_id = ? AND disclosure = ? AND precision_points = ?"
         " ORDER BY sequence DESC LIMIT 1",
         (item.authorization, request.model, request.disclosure, request.precision_points),
     ).fetchone()
-    if last is not None and last[6] is not None and not request.fresh:
+    # After an objection or a decision it is another question: what was stored may rest on a record that is left out.
+    same_row = last is not None and last[7] == row.revision
+    if same_row and last[6] is not None and not request.fresh:
         return _stored(connection, last[0], last[6])
     resumable = (
-        last is not None
+        same_row
         and last[6] is None
         and (last[3], last[4]) == (present.snapshot, present.epoch)
         # An old charge would count in an old window for what is disclosed now.
@@ -154,16 +170,18 @@ def _settle(
         _check_limits(connection, trust, asked, item, grant, centibits, now)
         connection.execute(
             "INSERT INTO assessment (assessment_id, enterprise, bank, authorization, model_id, disclosure,"
-            " precision_points, purpose, centibits, charged_at, snapshot, epoch, request)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " precision_points, purpose, centibits, charged_at, snapshot, epoch, request, revision)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 assessment_id, item.enterprise, asked.bank, item.authorization, request.model, request.disclosure,
                 request.precision_points, grant.purpose, centibits, now, present.snapshot, present.epoch, asked.digest,
+                row.revision,
             ),
         )  # fmt: skip
     return Charged(
         assessment_id, item.enterprise, asked.bank, item.authorization, request.model, parameter_set,
-        request.disclosure, request.precision_points, categories, centibits, charged_at, origin,
+        request.disclosure, request.precision_points, categories, centibits, charged_at, origin, row.revision,
+        row.cells,
     )  # fmt: skip
 
 
@@ -196,8 +214,11 @@ def _check_limits(
 ) -> None:
     check_uses(connection, item.authorization, grant)
     pause = PURPOSES[grant.purpose].min_days_between * DAY_SECONDS
+    # What an authorization was narrowed from counts too: narrowing must not make an assessment possible.
     (latest,) = connection.execute(
-        "SELECT max(charged_at) FROM assessment WHERE authorization = ? AND model_id = ?",
+        "WITH RECURSIVE line (digest) AS (SELECT ? UNION SELECT parent FROM authorization JOIN line USING (digest)"
+        " WHERE parent IS NOT NULL) SELECT max(charged_at) FROM assessment"
+        " WHERE authorization IN line AND model_id = ?",
         (item.authorization, asked.request.model),
     ).fetchone()
     if pause and latest is not None and now - latest < pause:

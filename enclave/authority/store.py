@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
+from enclave.authority.schema import LIFE_CYCLE, OUTREACH
 from enclave.environment import EnclaveEnvironmentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE enterprise_key (
     enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL, registered_at INTEGER NOT NULL
@@ -69,64 +69,9 @@ CREATE TABLE dispute (
 ) STRICT;
 CREATE INDEX dispute_by_enterprise ON dispute (enterprise);
 """
-_THIRD: Final = """
-CREATE TABLE disclosure (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, disclosure_id TEXT NOT NULL UNIQUE, enterprise TEXT NOT NULL,
-    bank TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('white_list', 'alert')), basis TEXT NOT NULL,
-    centibits INTEGER NOT NULL CHECK (centibits > 0), total_centibits INTEGER NOT NULL CHECK (total_centibits >= 0),
-    charged_at INTEGER NOT NULL, snapshot TEXT NOT NULL, as_of TEXT NOT NULL
-) STRICT;
-CREATE INDEX disclosure_by_enterprise ON disclosure (enterprise, bank, charged_at);
-CREATE INDEX disclosure_by_basis ON disclosure (basis);
-CREATE VIEW charged AS
-    SELECT enterprise, bank, centibits, centibits AS total_centibits, charged_at FROM assessment
-    UNION ALL SELECT enterprise, bank, centibits, total_centibits, charged_at FROM disclosure;
-CREATE TABLE white_list_opt_in (
-    enterprise TEXT PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('in', 'out')), document TEXT NOT NULL,
-    scorecard TEXT NOT NULL, not_after INTEGER NOT NULL, issued_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE white_list_opt_in_bank (
-    enterprise TEXT NOT NULL REFERENCES white_list_opt_in (enterprise), bank TEXT NOT NULL,
-    PRIMARY KEY (enterprise, bank)
-) STRICT, WITHOUT ROWID;
-CREATE VIEW white_list_opted_in AS
-    SELECT o.enterprise, o.document, o.scorecard, o.not_after, b.bank FROM white_list_opt_in o
-    JOIN white_list_opt_in_bank b ON b.enterprise = o.enterprise WHERE o.state = 'in';
-CREATE TABLE white_list_demand (
-    document TEXT PRIMARY KEY, enterprise TEXT NOT NULL, shown_id TEXT NOT NULL, first_id TEXT NOT NULL,
-    twin_id TEXT NOT NULL, version INTEGER NOT NULL, issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-    closed INTEGER NOT NULL CHECK (closed IN (0, 1))
-) STRICT;
-CREATE INDEX white_list_demand_by_enterprise ON white_list_demand (enterprise, closed, expires_at);
-CREATE TABLE white_list_closing (
-    enterprise TEXT NOT NULL, demand_id TEXT NOT NULL, PRIMARY KEY (enterprise, demand_id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE white_list_subscription (
-    bank TEXT PRIMARY KEY, reader TEXT NOT NULL, version INTEGER NOT NULL, issued_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE white_list_standing (
-    bank TEXT NOT NULL, enterprise TEXT NOT NULL, basis TEXT NOT NULL, good INTEGER NOT NULL CHECK (good IN (0, 1)),
-    told_at INTEGER NOT NULL, listed INTEGER NOT NULL CHECK (listed IN (0, 1)), withdrawn_at INTEGER,
-    PRIMARY KEY (bank, enterprise)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE white_list_told (
-    enterprise TEXT NOT NULL, basis TEXT NOT NULL, PRIMARY KEY (enterprise, basis)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE watch (
-    authorization TEXT PRIMARY KEY REFERENCES authorization (digest), bank TEXT NOT NULL, enterprise TEXT NOT NULL,
-    reader TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('active', 'suspended', 'ended')), reason TEXT NOT NULL,
-    issued_at INTEGER NOT NULL, alerts INTEGER NOT NULL, snapshot TEXT NOT NULL, checked_at INTEGER NOT NULL,
-    looked_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX watch_by_bank ON watch (bank);
-CREATE INDEX watch_by_state ON watch (state, looked_at);
-CREATE TABLE alert (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, alert_id TEXT NOT NULL UNIQUE,
-    authorization TEXT NOT NULL REFERENCES watch (authorization), made_at INTEGER NOT NULL, sealed TEXT NOT NULL
-) STRICT;
-"""
-_STEPS: Final = (_SCHEMA, _SECOND, _THIRD)
+_STEPS: Final = (_SCHEMA, _SECOND, LIFE_CYCLE, OUTREACH)
 """Step n brings schema n to n + 1; steps are added and never changed."""
+SCHEMA_VERSION: Final = len(_STEPS)
 
 
 @contextmanager

@@ -30,6 +30,18 @@ class Trust:
 
     def check_stamp(self, stamp: Stamp, now: int) -> None:
         """Raises `Refused` when the document is for another enclave or out of its time."""
+        Addressee(self.enclave_id, self.catalogue).check_stamp(stamp, now)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Addressee:
+    """Whom documents are addressed to, without whom it trusts: what a department's decision is checked against."""
+
+    enclave_id: EnclaveId
+    catalogue: Catalogue
+
+    def check_stamp(self, stamp: Stamp, now: int) -> None:
+        """Raises `Refused` when the document is for another enclave or out of its time."""
         if self.enclave_id not in stamp.audience:
             raise Refused(Reason.AUDIENCE_MISMATCH, "the document is for another enclave; name this one in aud")
         try:
@@ -69,11 +81,11 @@ def pinned_key(connection: sqlite3.Connection, raw_enterprise: str) -> Verifying
     row = connection.execute("SELECT pem FROM enterprise_key WHERE enterprise = ?", (enterprise,)).fetchone()
     if row is None:
         raise Refused(Reason.KEY_NOT_REGISTERED, "register the enterprise's key first")
-    return _verifying_key(row[0])
+    return verifying_key(row[0])
 
 
 @lru_cache(maxsize=4096)
-def _verifying_key(pem: bytes) -> VerifyingKey:
+def verifying_key(pem: bytes) -> VerifyingKey:
     return VerifyingKey.from_pem(pem)
 
 

@@ -65,12 +65,14 @@ def build_snapshot(
     disputed: Sequence[Disputed] = (),
     *,
     anew: bool = False,
+    accounted: int = 0,
 ) -> LoadReport:
     """Compute and code the features of everyone and make them the current snapshot.
 
     What did not change since the current snapshot is taken from it, unless `anew`; the cells are those of a full build
-    either way. Raises `RecordsError`, `NoFeatureRule`, or `ValueError` unless `as_of` ends a month; nothing is written
-    then. What `feature_values` does not guarantee, this does not either.
+    either way. `accounted`: the last change of what is left out that is in `disputed`. Raises `RecordsError`,
+    `NoFeatureRule`, or `ValueError` unless `as_of` ends a month; nothing is written then. What `feature_values` does
+    not guarantee, this does not either.
     """
     plan(catalogue)
     before = None if anew else _current(store, catalogue)
@@ -80,7 +82,7 @@ def build_snapshot(
         refreshed = refresh_cells(catalogue, opened, prints, before)
     counts = opened.tables.records.counts
     held = {count.code for count in counts}
-    snapshot_id = store.write(as_of, opened.enterprises, refreshed.cells)
+    snapshot_id = store.write(as_of, opened.enterprises, refreshed.cells, accounted)
     prints.save(store.root / snapshot_id)
     return LoadReport(
         snapshot_id=snapshot_id,

@@ -62,7 +62,7 @@ def refresh_cells(catalogue: Catalogue, opened: OpenedTables, prints: Prints, be
             cells[np.ix_(rows, columns)] = before.cells[np.ix_(old_at, columns)]
         if stale.size:
             rows = np.searchsorted(opened.enterprises, stale)
-            cells[np.ix_(rows, columns)] = _computed(catalogue, category, columns, opened, stale)
+            cells[np.ix_(rows, columns)] = computed_cells(catalogue, category, columns, opened, stale)
             computed += stale.size
     return Refreshed(cells, computed)
 
@@ -78,13 +78,14 @@ def _stale(category: CategoryPlan, opened: OpenedTables, prints: Prints, before:
     return np.intersect1d(reduce(np.union1d, changed, new), opened.enterprises, assume_unique=True)
 
 
-def _computed(
+def computed_cells(
     catalogue: Catalogue,
     category: CategoryPlan,
     columns: NDArray[np.intp],
     opened: OpenedTables,
     stale: NDArray[np.bytes_],
 ) -> NDArray[np.uint16]:
+    """Cells of one category's features (`columns` of all) for `stale`, shape (stale, columns)."""
     values = np.full((stale.size, len(catalogue.features)), np.nan)
     status = np.full(values.shape, ValueStatus.MISSING, np.uint8)
     tables = opened.tables if stale.size == opened.enterprises.size else _narrowed(opened.tables, stale)

@@ -12,8 +12,12 @@ from xinyidai.catalogue import Catalogue
 from xinyidai.identifiers import parse_enclave_id
 from xinyidai.v1 import records_pb2_grpc
 
+from enclave.authority.deadlines import deadline_rule
+from enclave.authority.store import Store
+from enclave.authority.trust import Addressee
 from enclave.environment import Environment, SoftwareEnvironment, refuse_loose
 from enclave.hardening import harden
+from enclave.ingest.objections import DepartmentDesk
 from enclave.ingest.service import IngestService
 from enclave.ingest.servicer import RecordServicer
 from enclave.ingest.settings import IngestSettings, departments_of, load_ingest_settings
@@ -63,12 +67,31 @@ def build_ingest(
     return service, vault, catalogue
 
 
-def build_grpc_server(settings: IngestSettings, service: IngestService) -> tuple[grpc.aio.Server, Any, str]:
+def build_desk(
+    settings: IngestSettings, catalogue: Catalogue, environment: Environment | None = None
+) -> DepartmentDesk:
+    """Objections, over the authority's database, which the scoring process has open too. Raises `ValueError` for an
+    unknown rule of deadlines."""
+    return DepartmentDesk(
+        Store(settings.data_dir / "authority.sqlite"),
+        Addressee(parse_enclave_id(settings.enclave_id), catalogue),
+        environment or SoftwareEnvironment(settings.sealing_key),
+        departments_of(settings),
+        settings.departments,
+        deadline_rule(settings.objection_rule),
+    )
+
+
+def build_grpc_server(
+    settings: IngestSettings, service: IngestService, desk: DepartmentDesk
+) -> tuple[grpc.aio.Server, Any, str]:
     """The server, its health service and the address it is bound to."""
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", _MAX_RECEIVE), ("grpc.max_concurrent_streams", _MAX_STREAMS)]
     )
-    records_pb2_grpc.add_RecordServiceServicer_to_server(RecordServicer(service, settings.silence_seconds), server)  # type: ignore[no-untyped-call]
+    records_pb2_grpc.add_RecordServiceServicer_to_server(  # type: ignore[no-untyped-call]
+        RecordServicer(service, desk, settings.silence_seconds), server
+    )
     probe = add_health(server)
     tls = (settings.tls_certificate, settings.tls_key, settings.departments_ca)
     return server, probe, listen_tls(server, settings.listen, *tls)
@@ -84,11 +107,13 @@ def upkeep(vault: Vault, categories: tuple[str, ...]) -> None:
 async def serve(settings: IngestSettings) -> None:
     """Serve until SIGTERM or SIGINT."""
     service, vault, catalogue = build_ingest(settings)
-    server, probe, address = build_grpc_server(settings, service)
+    desk = build_desk(settings, catalogue)
+    server, probe, address = build_grpc_server(settings, service, desk)
     codes = tuple(category.code for category in catalogue.categories)
     keeping = asyncio.create_task(_keep_up(vault, codes))
     await serve_until_told("ingest", server, probe, address)
     keeping.cancel()
+    desk.close()
 
 
 async def _keep_up(vault: Vault, categories: tuple[str, ...]) -> None:

@@ -17,6 +17,8 @@ from xinyidai.streams import without_long_silence
 from xinyidai.v1 import records_pb2, records_pb2_grpc
 
 from enclave.errors import Refused
+from enclave.ingest.objections import MAX_PAGE as MAX_OBJECTIONS
+from enclave.ingest.objections import DepartmentDesk
 from enclave.ingest.service import MAX_PAGE, IngestService
 from enclave.records.vault import Batch
 from enclave.rpc.translation import translated
@@ -52,9 +54,9 @@ def department_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
 
 
 class RecordServicer(records_pb2_grpc.RecordServiceServicer):
-    def __init__(self, service: IngestService, silence: float) -> None:
+    def __init__(self, service: IngestService, desk: DepartmentDesk, silence: float) -> None:
         """`silence`: seconds an upload may say nothing."""
-        self._service = service
+        self._service, self._desk = service, desk
         self._silence = silence
 
     @_translated
@@ -98,6 +100,25 @@ class RecordServicer(records_pb2_grpc.RecordServiceServicer):
         rows, following = await self._call(self._service.quarantined, context, request.batch, request.after_line, size)
         listed = [records_pb2.QuarantinedRow(line=one.line, fault=one.fault, column=one.column) for one in rows]
         return records_pb2.ListQuarantinedResponse(rows=listed, next_after_line=following)
+
+    @_translated
+    async def ListObjections(self, request: Any, context: Any) -> records_pb2.ListObjectionsResponse:
+        if not 0 <= request.page_size <= MAX_OBJECTIONS or request.after < 0:
+            raise Refused(
+                Reason.REQUEST_INVALID, f"page_size is 1 to {MAX_OBJECTIONS}, after what the last page returned"
+            )
+        count = request.page_size or _DEFAULT_PAGE
+        department = department_of(context)
+        found, following = await self._desk.objections(
+            department, everything=request.all, after=request.after, count=count
+        )
+        return records_pb2.ListObjectionsResponse(objections=found, next_after=following)
+
+    @_translated
+    async def DecideObjection(self, request: Any, context: Any) -> records_pb2.DecideObjectionResponse:
+        done = await self._desk.decide(department_of(context), request.decision)
+        log.info("objection decided", objection=done.objection_id)
+        return records_pb2.DecideObjectionResponse(objection_id=done.objection_id, state=done.state)
 
     async def _call(self, work: Callable[..., Any], context: Any, raw_batch: str, *rest: Any) -> Any:
         return await asyncio.to_thread(work, department_of(context), parse_batch_id(raw_batch), *rest)

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from xinyidai.identifiers import parse_department_id, parse_enclave_id
 from xinyidai.identity import Role, TrustAnchor
 
+from enclave.authority.deadlines import DEFAULT_RULE
 from enclave.environment import refuse_writable
 from enclave.process import read_values
 
@@ -33,6 +34,8 @@ class IngestSettings(BaseModel):
     """What all batches on their way may take of the disk."""
     silence_seconds: float = Field(default=60, gt=0, le=3_600)
     """How long an upload may say nothing before it is closed; what arrived is kept."""
+    objection_rule: str = DEFAULT_RULE
+    """Whose deadlines objections have: a place of `enclave/authority/deadlines.toml`. The same as the enclave's."""
     departments: dict[str, tuple[str, ...]]
     """Department id to the categories it may write, and no others. Given by the data holder, not by certificates, so
     that a right can be withdrawn without waiting for a certificate to expire."""

@@ -3,12 +3,15 @@
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from xinyidai.catalogue import Catalogue, Feature, UnknownFeature
 from xinyidai.confidential import OpeningKey
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest
@@ -30,6 +33,16 @@ _LIST_BYTES: Final = 40_000
 _NOT_TRACED: Final = "not_traced"
 
 
+@asynccontextmanager
+async def at_whole_seconds() -> AsyncIterator[None]:
+    """The block ends at a multiple of a second after it began, however it ends."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        await asyncio.sleep(STEP_SECONDS - (time.monotonic() - started) % STEP_SECONDS)
+
+
 def feature_of(catalogue: Catalogue, code: str) -> Feature:
     """Raises `Refused`."""
     try:
@@ -46,17 +59,17 @@ class LineageDesk:
         self._data, self._trust, self._environment, self.key = data, trust, environment, key
         self._turn = asyncio.Semaphore(1)
 
-    async def answer(self, request: LineageRequest, matrix: Matrix, disputed: Sequence[Disputed]) -> str:
-        """The sealed answer. Raises `Refused`; never because of what the records are."""
+    async def answer(
+        self, request: LineageRequest, matrix: Matrix, row: NDArray[np.uint16], disputed: Sequence[Disputed]
+    ) -> str:
+        """The sealed answer. `row`: what an assessment would use. Raises `Refused`; never because of what the records
+        are."""
         feature = feature_of(self._trust.catalogue, request.feature)
-        started = time.monotonic()
-        try:
+        async with at_whole_seconds():
             async with self._turn:
                 found = await asyncio.to_thread(self._trace, request, feature, matrix, disputed)
-            lineage = self._lineage(request, feature, matrix, found)
+            lineage = self._lineage(request, feature, matrix, row, found)
             return lineage.seal(self._trust.receipt_key, request.reader)
-        finally:
-            await asyncio.sleep(STEP_SECONDS - (time.monotonic() - started) % STEP_SECONDS)
 
     def _trace(
         self, request: LineageRequest, feature: Feature, matrix: Matrix, disputed: Sequence[Disputed]
@@ -74,9 +87,11 @@ class LineageDesk:
         except (OriginGone, RecordsError) as error:
             raise Refused(Reason.LINEAGE_UNAVAILABLE, "the records of this snapshot are no longer there") from error
 
-    def _lineage(self, request: LineageRequest, feature: Feature, matrix: Matrix, found: "Trace") -> Lineage:
+    def _lineage(
+        self, request: LineageRequest, feature: Feature, matrix: Matrix, row: NDArray[np.uint16], found: "Trace"
+    ) -> Lineage:
         at = [one.code for one in self._trust.catalogue.features].index(feature.code)
-        stored, cell = int(matrix.row(request.enterprise)[at]), found.cell(feature)
+        stored, cell = int(row[at]), found.cell(feature)
         records, left_out = fit(found.records, found.left_out)
         return Lineage(
             enclave=self._trust.enclave_id,

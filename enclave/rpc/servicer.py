@@ -22,8 +22,8 @@ from enclave.authority.grants import GrantState
 from enclave.authority.ledger import Stored
 from enclave.errors import Refused
 from enclave.quality.board import LEAST_ENTERPRISES
-from enclave.rpc.errors import translated as _translated
-from enclave.rpc.errors import wire_error
+from enclave.rpc.consent import ConsentMethods
+from enclave.rpc.errors import translated, wire_error
 from enclave.service import EnclaveService
 
 _IN_FLIGHT: Final = 4
@@ -37,11 +37,11 @@ _STATES: Final = {
 }
 
 
-class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
+class EnclaveServicer(ConsentMethods, enclave_pb2_grpc.EnclaveServiceServicer):
     def __init__(self, service: EnclaveService) -> None:
         self._service = service
 
-    @_translated
+    @translated
     async def GetStatus(self, request: Any, context: Any) -> enclave_pb2.GetStatusResponse:
         matrix, trust = self._service.matrix(), self._service.trust
         chain = b"".join(c.public_bytes(Encoding.PEM) for c in trust.receipt_key.chain)
@@ -55,7 +55,7 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
             receipt_certificate=chain.decode(),
         )
 
-    @_translated
+    @translated
     async def GetCatalogue(self, request: Any, context: Any) -> catalogue_pb2.GetCatalogueResponse:
         catalogue = self._service.trust.catalogue
         if request.reference not in ("", catalogue.reference):
@@ -66,12 +66,12 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
             document=catalogue.canonical,
         )
 
-    @_translated
+    @translated
     async def RegisterModel(self, request: Any, context: Any) -> model_pb2.RegisterModelResponse:
         model = await self._service.register_model(request.registration, request.weights, request.zero)
         return model_pb2.RegisterModelResponse(model_id=model.model_id, receipt=model.receipt)
 
-    @_translated
+    @translated
     async def RegisterTrees(self, requests: AsyncIterator[Any], context: Any) -> model_pb2.RegisterModelResponse:
         opening = await anext(aiter(requests), None)
         if opening is None or opening.WhichOneof("part") != "registration":
@@ -84,22 +84,22 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
         model = await self._service.register_trees(opening.registration, frames())
         return model_pb2.RegisterModelResponse(model_id=model.model_id, receipt=model.receipt)
 
-    @_translated
+    @translated
     async def RegisterKey(self, request: Any, context: Any) -> enclave_pb2.RegisterKeyResponse:
         enterprise, thumbprint = await self._service.register_key(request.registration)
         return enclave_pb2.RegisterKeyResponse(enterprise=enterprise, key_thumbprint=thumbprint)
 
-    @_translated
+    @translated
     async def SubmitAuthorization(self, request: Any, context: Any) -> enclave_pb2.SubmitAuthorizationResponse:
         grant = await self._service.submit_authorization(request.authorization)
         return enclave_pb2.SubmitAuthorizationResponse(digest=grant.digest, state=_STATES[grant.state])
 
-    @_translated
+    @translated
     async def SubmitStatement(self, request: Any, context: Any) -> enclave_pb2.SubmitStatementResponse:
         grant: GrantState | None = await self._service.submit_statement(request.statement)
         return enclave_pb2.SubmitStatementResponse(state=_STATES[grant.state] if grant else None)
 
-    @_translated
+    @translated
     async def GetUsage(self, request: Any, context: Any) -> enclave_pb2.GetUsageResponse:
         token = request.page_token
         if not 0 <= request.page_size <= 500 or not _PAGE_TOKEN.fullmatch(token):
@@ -131,17 +131,24 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
                 for bank, limit, spent in usage.budgets
             ],
             authorizations=[
-                authorization_pb2.AuthorizationEntry(authorization=token, state=_STATES[state], assessments=made)
-                for token, state, made in usage.granted
+                authorization_pb2.AuthorizationEntry(
+                    authorization=one.token,
+                    state=_STATES[one.state],
+                    assessments=one.assessments,
+                    signed_by=one.signed_by,
+                    renewal_due=one.renewal_due,
+                    reconfirm_due=one.reconfirm_due,
+                )
+                for one in usage.granted
             ],
             next_page_token="" if usage.following is None else str(usage.following),
         )
 
-    @_translated
+    @translated
     async def GetLineage(self, request: Any, context: Any) -> enclave_pb2.GetLineageResponse:
         return enclave_pb2.GetLineageResponse(answer=await self._service.lineage(request.request))
 
-    @_translated
+    @translated
     async def GetQuality(self, request: Any, context: Any) -> enclave_pb2.GetQualityResponse:
         matrix, board = self._service.quality()
         return enclave_pb2.GetQualityResponse(
@@ -161,7 +168,7 @@ class EnclaveServicer(enclave_pb2_grpc.EnclaveServiceServicer):
             ],
         )
 
-    @_translated
+    @translated
     async def Assess(self, request: Any, context: Any) -> assessment_pb2.AssessResponse:
         nonce, outcomes = await self._service.assess(request.request, most_items=1)
         if isinstance(outcomes[0], Refused):

@@ -22,9 +22,11 @@ from xinyidai.whitelist.scorecard import PublicScorecard
 from xinyidai.whitelist.statements import CENTIBITS
 
 from enclave.authority.disclosures import Telling, charge_telling
+from enclave.authority.revisions import RowsOutdated, row_in_force
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust
 from enclave.errors import Refused
+from enclave.lineage.rows_in_force import cells_in_force
 from enclave.matrix import Matrix
 from enclave.whitelist.statements import scorecard_of
 
@@ -134,7 +136,12 @@ def _in_good_standing(making: _Making, enterprise: str, document: str) -> bool:
         "SELECT basis, good, told_at FROM white_list_standing WHERE bank = ? AND enterprise = ?",
         (making.bank, enterprise),
     ).fetchone()
-    basis = f"{making.matrix.snapshot_id} {making.scorecard.digest}"
+    try:
+        found = row_in_force(making.connection, enterprise, making.matrix.snapshot_id, making.matrix.accounted)
+    except RowsOutdated:
+        # An objection was made this moment: nothing new is told until the row without the record is there.
+        return row is not None and bool(row[1])
+    basis = " ".join((making.matrix.snapshot_id, making.scorecard.digest, found.revision)).rstrip()
     if row is not None and (row[0] == basis or making.now - row[2] < making.rules.standing_days * DAY_SECONDS):
         return bool(row[1])
     # The same bit told to another bank is nothing new to all banks together.
@@ -150,7 +157,7 @@ def _in_good_standing(making: _Making, enterprise: str, document: str) -> bool:
     except Refused:
         return False
     making.connection.execute("INSERT INTO white_list_told VALUES (?, ?) ON CONFLICT DO NOTHING", (enterprise, basis))
-    good = making.scorecard.good_standing(making.matrix.row(enterprise).tolist())
+    good = making.scorecard.good_standing(cells_in_force(making.matrix, enterprise, found).tolist())
     making.connection.execute(
         "INSERT INTO white_list_standing VALUES (?, ?, ?, ?, ?, 0, NULL) ON CONFLICT DO UPDATE SET"
         " basis = excluded.basis, good = excluded.good, told_at = excluded.told_at",

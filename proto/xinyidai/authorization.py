@@ -27,8 +27,9 @@ _MEMBERS: Final = (
 )  # fmt: skip
 _DETAIL_MEMBERS: Final = (
     "type", "categories", "purpose", "purpose_version", "disclosure", "precision_points", "max_assessments",
-    "catalogue", "catalogue_digest", "term_end", "demand",
+    "catalogue", "catalogue_digest", "term_end", "demand", "parent", "request",
 )  # fmt: skip
+_OPTIONAL: Final = ("term_end", "demand", "parent", "request")
 BY_CATEGORY_PRECISION: Final = 31
 """Default precision when disclosing by category: about 4 bits an answer."""
 
@@ -67,6 +68,10 @@ class Authorization:
     """End of the loan, where the purpose needs one."""
     demand: str | None = None
     """Id of the financing demand this grant belongs to, if any."""
+    parent: str | None = None
+    """Hex digest of the authorization that this narrower one replaces, if any."""
+    request: str | None = None
+    """Hex digest of the bank's request that this one accepts, if any."""
 
     def claims(self) -> dict[str, Any]:
         details: dict[str, Any] = {
@@ -80,10 +85,9 @@ class Authorization:
             "catalogue": self.catalogue,
             "catalogue_digest": self.catalogue_digest,
         }
-        if self.term_end is not None:
-            details["term_end"] = self.term_end
-        if self.demand is not None:
-            details["demand"] = self.demand
+        for name in _OPTIONAL:
+            if (value := getattr(self, name)) is not None:
+                details[name] = value
         return {
             "iss": self.enterprise,
             "sub": self.enterprise,
@@ -167,6 +171,8 @@ def _parse(claims: Claims) -> Authorization:
         catalogue_digest=details.digest("catalogue_digest"),
         term_end=details.instant("term_end") if "term_end" in details.members else None,
         demand=details.optional_text("demand", most=64),
+        parent=details.digest("parent") if "parent" in details.members else None,
+        request=details.digest("request") if "request" in details.members else None,
     )
     if not authorization.not_before < authorization.expires_at:
         raise DocumentMalformed("exp must lie after nbf")

@@ -35,6 +35,7 @@ def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
             f"即使银行作弊,每次评估最多得知 {_number(each)} 比特,全部评估合计最多 {_number(total)} 比特,"
             f"即最多 {-(-total // 100)} 个由银行自选的“是或否”的事实。",
             f"数据域:{enclaves}。",
+            *_replacing_zh(authorization),
             "您可以随时暂停或撤销本授权,撤销立即生效;每次使用您都能看到。",
             "",
             f"[Notice of authorization / version {NOTICE_VERSION}]",
@@ -47,9 +48,29 @@ def render_notice(authorization: Authorization, catalogue: Catalogue) -> str:
             f"Even if the bank cheats, it learns at most {_number(each)} bits an assessment and {_number(total)} bits "
             f"in all: at most {-(-total // 100)} yes/no facts of its own choosing.",
             f"Data domain: {enclaves}.",
+            *_replacing_en(authorization),
             "You may pause or revoke this at any time, with immediate effect, and you see every use.",
         ]
     )
+
+
+def _replacing_zh(authorization: Authorization) -> list[str]:
+    """Only where there is something to say, so that every other notice reads as it always did."""
+    said = []
+    if authorization.parent is not None:
+        said.append(f"本授权取代您此前的授权 {authorization.parent[:16]},后者同时终止。")
+    if authorization.request is not None:
+        said.append(f"本授权答复该银行的授权请求 {authorization.request[:16]}。")
+    return said
+
+
+def _replacing_en(authorization: Authorization) -> list[str]:
+    said = []
+    if authorization.parent is not None:
+        said.append(f"It replaces your authorization {authorization.parent[:16]}, which ends at the same moment.")
+    if authorization.request is not None:
+        said.append(f"It answers the bank's request {authorization.request[:16]}.")
+    return said
 
 
 def notice_hash(authorization: Authorization, catalogue: Catalogue) -> str:

@@ -56,6 +56,9 @@ class Receipt:
     request: str
     """Hex digest of the signed request that was charged for; a repeat returns the receipt of the first."""
     answers: tuple[AnswerDigest, ...]
+    revision: str = ""
+    """Of the enterprise's row, where an objection, a decision or a repair changed it since it was first objected to; a
+    random name that says nothing of what changed. Empty: never."""
 
     def sign(self, key: SigningKey) -> str:
         members: dict[str, Any] = {
@@ -77,6 +80,8 @@ class Receipt:
             "request": self.request,
             "answers": [{"category": a.category, "sha256": a.digest} for a in self.answers],
         }
+        if self.revision:
+            members["revision"] = self.revision
         return key.sign(members, RECEIPT_TYPE, with_chain=True)
 
 
@@ -101,6 +106,7 @@ def parse_receipt(claims: Claims) -> Receipt:
             centibits=claims.integer("centibits", 0, 1 << 30),
             request=claims.text("request", most=64),
             answers=tuple(_parse_answer(a) for a in claims.objects("answers", most=256)),
+            revision=claims.optional_text("revision", most=64) or "",
         )
     except IdentifierError as error:
         raise DocumentMalformed(str(error)) from error

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from xinyidai.delegation import Delegation, parse_delegation
 from xinyidai.identifiers import IdentifierError, Uscc, parse_bank_id, parse_uscc
 from xinyidai.requests import Stamp, parse_stamp
 from xinyidai.signing import Claims, DocumentMalformed, SigningKey
@@ -24,9 +25,29 @@ class Action(StrEnum):
     DISPUTE = "dispute"
     """The enterprise says that a record about it is wrong."""
     WITHDRAW_DISPUTE = "withdraw_dispute"
+    REJECT_REQUEST = "reject_request"
+    """The enterprise declines a bank's request for an authorization."""
+    RECONFIRM = "reconfirm"
+    """The enterprise says that a long authorization is still meant."""
+    DELEGATE = "delegate"
+    """Somebody else may sign in the enterprise's place, for the powers named."""
+    END_DELEGATION = "end_delegation"
 
 
-_ABOUT_RECORDS: Final = (Action.DISPUTE, Action.WITHDRAW_DISPUTE)
+_NEEDS: Final = {
+    Action.REVOKE: "authorization",
+    Action.PAUSE: "authorization",
+    Action.RESUME: "authorization",
+    Action.RECONFIRM: "authorization",
+    Action.SET_BUDGET: "centibits",
+    Action.DISPUTE: "record",
+    Action.WITHDRAW_DISPUTE: "record",
+    Action.REJECT_REQUEST: "request",
+    Action.DELEGATE: "delegation",
+    Action.END_DELEGATION: "delegate",
+}
+"""The one member that says what an action is about."""
+_THUMBPRINT: Final = 43
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +62,13 @@ class Statement:
     centibits: int | None = None
     """set_budget: the new budget, 0..100000 hundredths of a bit."""
     record: str | None = None
-    """dispute, withdraw_dispute: a `RecordName`, encrypted to the enclave, so that no relay learns which record."""
+    """dispute, withdraw_dispute: an `Objection` or `RecordName`, encrypted to the enclave, so that no relay learns
+    which record."""
+    request: str | None = None
+    """reject_request: hex digest of the bank's request."""
+    delegation: Delegation | None = None
+    delegate: str | None = None
+    """end_delegation: RFC 7638 thumbprint of the delegate's key."""
 
     def sign(self, key: SigningKey) -> str:
         members: dict[str, Any] = {**self.stamp.claims(), "sub": self.enterprise, "action": str(self.action)}
@@ -50,6 +77,9 @@ class Statement:
             "client_id": self.bank,
             "centibits": self.centibits,
             "record": self.record,
+            "request": self.request,
+            "delegation": self.delegation and self.delegation.claims(),
+            "delegate": self.delegate,
         }
         members.update({name: value for name, value in optional.items() if value is not None})
         return key.sign(members, STATEMENT_TYPE)
@@ -57,15 +87,15 @@ class Statement:
 
 def parse_statement(claims: Claims) -> Statement:
     """Raises `DocumentMalformed`."""
-    claims.only(*Stamp.MEMBERS, "sub", "action", "authorization", "client_id", "centibits", "record")
+    about = set(_NEEDS.values())
+    claims.only(*Stamp.MEMBERS, "sub", "action", "client_id", *sorted(about))
     try:
         action = Action(claims.text("action"))
     except ValueError as error:
         raise DocumentMalformed("action is one of: " + ", ".join(Action)) from error
-    setting, recording = action is Action.SET_BUDGET, action in _ABOUT_RECORDS
-    named = ("authorization" in claims.members, "centibits" in claims.members, "record" in claims.members)
-    if named != (not setting and not recording, setting, recording):
-        raise DocumentMalformed("name an authorization to change its state, centibits to set a budget, or a record")
+    if about & set(claims.members) != {_NEEDS[action]}:
+        raise DocumentMalformed(f"{action} names its {_NEEDS[action]}, and nothing else of: {', '.join(sorted(about))}")
+    setting = action is Action.SET_BUDGET
     if "client_id" in claims.members and not setting:
         raise DocumentMalformed("client_id belongs to set_budget")
     return Statement(
@@ -76,6 +106,9 @@ def parse_statement(claims: Claims) -> Statement:
         bank=_bank(claims) if "client_id" in claims.members else None,
         centibits=claims.integer("centibits", 0, MAX_BUDGET_CENTIBITS) if setting else None,
         record=claims.optional_text("record", most=MAX_SEALED_CHARACTERS),
+        request=claims.digest("request") if "request" in claims.members else None,
+        delegation=_delegation(claims) if action is Action.DELEGATE else None,
+        delegate=claims.optional_text("delegate", most=_THUMBPRINT),
     )
 
 
@@ -111,6 +144,13 @@ def parse_key_registration(claims: Claims) -> KeyRegistration:
     """Raises `DocumentMalformed`."""
     claims.only(*Stamp.MEMBERS, "sub")
     return KeyRegistration(parse_stamp(claims), _subject(claims))
+
+
+def _delegation(claims: Claims) -> Delegation:
+    value = claims.members["delegation"]
+    if not isinstance(value, dict):
+        raise DocumentMalformed("member delegation must be an object")
+    return parse_delegation(Claims(value))
 
 
 def _bank(claims: Claims) -> str:

@@ -35,6 +35,12 @@ class Kind(StrEnum):
     SUBSCRIBE_WHITE_LIST = "subscribe_white_list"
     READ_DISCLOSURES = "read_disclosures"
     SET_WATCH = "set_watch"
+    REQUEST_AUTHORIZATION = "request_authorization"
+    READ_PROPOSALS = "read_proposals"
+    READ_DELEGATIONS = "read_delegations"
+    READ_OBJECTIONS = "read_objections"
+    ACKNOWLEDGE_EVENTS = "acknowledge_events"
+    SET_EVENTS_URL = "set_events_url"
 
 
 class AuditEvent(Record, table=True):

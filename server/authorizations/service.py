@@ -1,5 +1,7 @@
 """Keeping and listing copies. Call the changing functions only with what an enclave has just confirmed."""
 
+from typing import Final
+
 from sqlalchemy import tuple_, update
 from sqlmodel import Session, col, select
 from xinyidai.authorization import Authorization, authorization_digest
@@ -8,6 +10,8 @@ from xinyidai.identifiers import BankId, Uscc
 from server.authorizations.models import State, StoredAuthorization
 from server.db.base import insert_or_update
 from server.paging import Page, Position
+
+RENEWAL_SECONDS: Final = 30 * 86_400
 
 
 def keep_authorization(session: Session, token: str, authorization: Authorization, state: State, now: int) -> str:
@@ -39,6 +43,12 @@ def note_state(session: Session, digest: str, enterprise: Uscc, state: State) ->
     )
 
 
+def note_replaced(session: Session, authorization: Authorization) -> None:
+    """An enclave that has accepted a narrower authorization has ended the one it names as its parent."""
+    if authorization.parent is not None:
+        note_state(session, authorization.parent, authorization.enterprise, State.REVOKED)
+
+
 def list_authorizations(
     session: Session, bank: BankId, enterprise: Uscc | None, page: Page
 ) -> tuple[list[StoredAuthorization], Position | None]:
@@ -61,3 +71,8 @@ def state_at(copy: StoredAuthorization, now: int) -> State:
     """Revoked stays revoked; anything else ends when its time does."""
     state = State(copy.state)
     return state if state is State.REVOKED or now < copy.expires_at else State.EXPIRED
+
+
+def is_renewal_due(copy: StoredAuthorization, now: int) -> bool:
+    """Whether it is in force and ends within 30 days."""
+    return state_at(copy, now) in (State.ACTIVE, State.PAUSED) and copy.expires_at - now <= RENEWAL_SECONDS

@@ -14,7 +14,7 @@ from server.assessments.service import count_assessments, list_models, note_mode
 from server.audit.models import Kind
 from server.audit.service import OK, Event
 from server.authorizations.models import State
-from server.authorizations.service import list_authorizations, state_at
+from server.authorizations.service import is_renewal_due, list_authorizations, state_at
 from server.banks.service import recognize_bank
 from server.db import Database
 from server.enclaves import Enclaves
@@ -38,6 +38,8 @@ class ListedAuthorization:
     token: str
     state: State
     assessments: int
+    renewal_due: bool
+    """In force, and ends within 30 days."""
 
 
 def _check_issuer(stamp: Stamp, bank: BankId) -> None:
@@ -126,7 +128,10 @@ class BankRelay:
         rows, following = await self._database.read(list_authorizations, bank, enterprise, page)
         counts = await self._database.read(count_assessments, [row.digest for row in rows])
         now = self._journal.clock()
-        listed = [ListedAuthorization(row.token, state_at(row, now), counts.get(row.digest, 0)) for row in rows]
+        listed = [
+            ListedAuthorization(row.token, state_at(row, now), counts.get(row.digest, 0), is_renewal_due(row, now))
+            for row in rows
+        ]
         return listed, following
 
     async def assess(

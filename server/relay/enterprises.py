@@ -14,7 +14,7 @@ from server.audit.models import Kind
 from server.audit.service import OK, Event
 from server.authorizations.errors import StateUnknown
 from server.authorizations.models import State
-from server.authorizations.service import keep_authorization, note_state
+from server.authorizations.service import keep_authorization, note_replaced, note_state
 from server.enclaves import Enclaves
 from server.enterprises.service import note_key, parse_enterprise
 from server.relay.journal import Journal
@@ -77,6 +77,7 @@ class EnterpriseRelay:
         await self._journal.passed(
             replace(event, authorization=answer.digest),
             lambda session, now: keep_authorization(session, raw, untrusted, state, now),
+            lambda session, _: note_replaced(session, untrusted),
         )
         return AuthorizationAccepted(answer.digest, state)
 

@@ -14,8 +14,10 @@ from server.enclaves import Enclaves
 from server.market.desk import MarketDesk
 from server.pages.quality import page_routes
 from server.quality.service import QualityService
+from server.relay.consent import ConsentRelay
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.whitelist import WhiteListRelay
+from server.rest.consent import consent_routes
 from server.rest.edge import Edge
 from server.rest.market import market_routes
 from server.rest.problems import problem
@@ -34,6 +36,7 @@ def build_rest(
     database: Database,
     enclaves: Enclaves,
     relay: EnterpriseRelay,
+    consent: ConsentRelay,
     desk: MarketDesk,
     lists: WhiteListRelay,
     admission: Admission,
@@ -48,6 +51,7 @@ def build_rest(
         redoc_url=None,
     )
     app.include_router(enterprise_routes(relay))
+    app.include_router(consent_routes(consent))
     app.include_router(market_routes(desk))
     app.include_router(white_list_routes(lists))
     quality = QualityService(enclaves)

@@ -52,7 +52,12 @@ def access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
 def _entries(answer: enclave_pb2.GetUsageResponse) -> tuple[schemas.AuthorizationEntry, ...]:
     return tuple(
         schemas.AuthorizationEntry(
-            authorization=entry.authorization, state=state_of(entry.state).value, assessments=entry.assessments
+            authorization=entry.authorization,
+            state=state_of(entry.state).value,
+            assessments=entry.assessments,
+            signed_by=entry.signed_by,
+            renewal_due=entry.renewal_due,
+            reconfirm_due=entry.reconfirm_due,
         )
         for entry in answer.authorizations
     )
@@ -92,7 +97,8 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
         return schemas.AuthorizationList(authorizations=_entries(answer))
 
     @router.post(
-        "/statements", summary="撤销、暂停、恢复、设定预算、异议 / Revoke, pause, resume, set a budget, dispute"
+        "/statements",
+        summary="撤销、暂停、恢复、预算、异议、代签等 / Revoke, pause, resume, budget, dispute, delegate",
     )
     async def submit_statement(body: schemas.NewStatement) -> schemas.CarriedOut:
         state = await relay.submit_statement(body.statement)

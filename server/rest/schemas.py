@@ -59,15 +59,16 @@ class NewStatement(Strict):
 
 
 class CarriedOut(Strict):
-    state: StateName | None = Field(
-        description="Of the authorization the statement names; null for a budget and for a dispute."
-    )
+    state: StateName | None = Field(description="Of the authorization the statement names; null where it names none.")
 
 
 class AuthorizationEntry(Strict):
     authorization: Annotated[str, _text("Compact JWS, exactly as the enterprise signed it.", _EXAMPLE)]
     state: StateName
     assessments: Annotated[int, _number("Assessments made under it so far.", 3)]
+    signed_by: Annotated[str, _text("Masked name of the delegate who signed it; empty: the enterprise itself.", "王*")]
+    renewal_due: bool = Field(description="It is in force and ends within 30 days.")
+    reconfirm_due: bool = Field(description="For monitoring, and given or reconfirmed more than 90 days ago.")
 
 
 class AuthorizationList(Strict):

@@ -12,7 +12,9 @@ from server.authorizations.models import State
 from server.enterprises.service import parse_enterprise
 from server.paging import parse_page
 from server.relay.banks import BankRelay
+from server.relay.consent import ConsentRelay
 from server.rpc.calls import Call, Context, for_bank
+from server.rpc.consent import ConsentMethods
 from server.rpc.peer import peer_of
 
 _MAX_MODELS = 200
@@ -25,9 +27,10 @@ _STATES = {
 }
 
 
-class BankServicer(bank_pb2_grpc.BankServiceServicer):
-    def __init__(self, relay: BankRelay, admission: Admission) -> None:
+class BankServicer(ConsentMethods, bank_pb2_grpc.BankServiceServicer):
+    def __init__(self, relay: BankRelay, consent: ConsentRelay, admission: Admission) -> None:
         self.relay = relay
+        self.consent = consent
         self.admission = admission
 
     @for_bank
@@ -66,7 +69,10 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         rows, following = await self.relay.authorizations(bank, enterprise, page)
         entries = [
             authorization_pb2.AuthorizationEntry(
-                authorization=row.token, state=_STATES[row.state], assessments=row.assessments
+                authorization=row.token,
+                state=_STATES[row.state],
+                assessments=row.assessments,
+                renewal_due=row.renewal_due,
             )
             for row in rows
         ]

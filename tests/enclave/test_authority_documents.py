@@ -15,7 +15,7 @@ from xinyidai.reasons import Reason
 from xinyidai.signing import SignatureInvalid
 from xinyidai.statements import Action
 
-from enclave.authority import grants, ledger, models
+from enclave.authority import access, grants, ledger, models
 from enclave.authority.epochs import current_epoch, rotate_epoch
 from enclave.authority.store import _open
 from enclave.environment import EnclaveEnvironmentError, SoftwareEnvironment
@@ -151,11 +151,11 @@ def test_an_enterprise_sees_every_use_newest_first(desk: Desk, model: str) -> No
 
 def test_an_access_token_works_once_and_for_its_holder(desk: Desk) -> None:
     raw = ENTERPRISE.access(desk.now)
-    assert grants.verify_access(desk.connection, desk.trust, raw, desk.now) == USCC
-    again = refused(grants.verify_access, desk.connection, desk.trust, raw, desk.now)
+    assert access.verify_access(desk.connection, desk.trust, raw, desk.now) == USCC
+    again = refused(access.verify_access, desk.connection, desk.trust, raw, desk.now)
     assert again is Reason.NONCE_SPENT
     statement = ENTERPRISE.statement(Action.SET_BUDGET, desk.now, centibits=1)
-    assert refused(grants.verify_access, desk.connection, desk.trust, statement, desk.now) in (
+    assert refused(access.verify_access, desk.connection, desk.trust, statement, desk.now) in (
         Reason.DOCUMENT_MALFORMED,
     )
 

@@ -98,7 +98,7 @@ def test_an_old_charge_without_an_answer_is_not_completed(desk: Desk, model: str
 
 def test_a_lost_key_is_reset_and_everything_it_signed_is_revoked(desk: Desk) -> None:
     digest = desk.grant(ENTERPRISE, BANK)
-    assert grants.reset_key(desk.connection, USCC) == 1
+    assert grants.reset_key(desk.connection, desk.trust, USCC, desk.now) == 1
     assert refused(desk.state, ENTERPRISE, Action.RESUME, digest) is Reason.KEY_NOT_REGISTERED
     renewed = Enterprise()
     desk.enrol(renewed)

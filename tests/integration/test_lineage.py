@@ -1,34 +1,44 @@
-"""An enterprise sees where its features come from, and disputes a record: through every real part."""
+"""An enterprise sees where its features come from, and objects to a record: through every real part."""
 
 import io
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stdout
-from dataclasses import replace
+from contextlib import closing, contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as parquet
 import pytest
 from typer.testing import CliRunner
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.confidential import MessageUnreadable, OpeningKey
 from xinyidai.disputes import Decision, Outcome, RecordName
-from xinyidai.identifiers import check_character_holds, parse_uscc
+from xinyidai.framing import decode_answer
+from xinyidai.identifiers import check_character_holds, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain
 from xinyidai.lineage import LineageRequest, open_lineage
 from xinyidai.reasons import Reason
-from xinyidai.signing import SigningKey
+from xinyidai.receipt import Receipt, parse_receipt
+from xinyidai.signing import SigningKey, read_unverified
 
 from clients.city import generate_city
 from clients.dev.delivery import deliver_records
-from clients.dev.deployment import Deployment
+from clients.dev.deployment import ENCLAVE_ID, Deployment
 from clients.dev.system import System
+from clients.uploader.cli import app as upload_app
+from clients.uploader.credentials import DepartmentCredentials
+from clients.uploader.errors import RefusedByDomain
+from clients.uploader.objections import ObjectionClient
 from clients.wallet import PlatformRefused, Wallet
 from clients.wallet.cli import app
+from clients.wallet.terms import GrantTerms
 from enclave.app import main
-from tests.support.parties import RawEnterprise, stamp
+from server.commands import objections
+from server.settings import load_settings
+from tests.support.parties import DirectEnclave, RawBank, RawEnterprise, plain_score, random_points, stamp
 from tests.support.running import AS_OF, PASSPHRASE, cells_of, new_wallet
 
 DEPARTMENT, CATEGORY, FEATURE = "rsj", "social_insurance", "si_insured_avg_m12"
@@ -38,21 +48,22 @@ HELD = ("enterprise_registration", "tax_payment", CATEGORY, "housing_fund", "adm
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A city of its own, since disputes change it, with few categories, so that it is soon loaded again."""
-    deployment = Deployment.create(tmp_path_factory.mktemp("lineage") / "d", enclave={"workers": 1})
+    root, patient = tmp_path_factory.mktemp("lineage") / "d", {"enclave_deadline_seconds": 60}
+    deployment = Deployment.create(root, enclave={"workers": 1}, server=patient)
     generate_city(enterprises=40, seed=7, as_of=AS_OF, out=deployment.records)
     for path in deployment.records.iterdir():
         if path.stem not in HELD:
             path.unlink()
     made = System(deployment)
-    address = made.start_ingest()
     try:
-        deliver_records(deployment, address, deployment.records)
+        deliver_records(deployment, made.start_ingest(), deployment.records)
+        made.load_vault(AS_OF)
+        made.migrate()
+        made.add_bank("bank-a", "甲银行", "Bank A")
+        with made:
+            yield made
     finally:
         made.ingest.stop()
-    made.load_vault(AS_OF)
-    made.migrate()
-    with made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +131,7 @@ def test_the_relay_reads_nothing_and_every_answer_is_equally_long(system: System
     answers = []
     for feature in (FEATURE, "pen_cnt_m12", "gas_volume_m12"):
         reader = OpeningKey.generate()
-        request = LineageRequest(wallet._stamp(), wallet.enterprise, feature, reader.public).sign(wallet._key)
+        request = LineageRequest(wallet.stamp(), wallet.enterprise, feature, reader.public).sign(wallet._key)
         answers.append(wallet._platform.post("/v1/lineage", request=request)["answer"])
         anchor = TrustAnchor.from_pem(Role.ENCLAVE, system.deployment.anchor("enclave").read_bytes())
         assert open_lineage(answers[-1], reader, anchor).feature == feature
@@ -131,7 +142,7 @@ def test_the_relay_reads_nothing_and_every_answer_is_equally_long(system: System
 
 def test_only_the_enterprise_itself_may_ask_and_once_for_each_signature(system: System, wallet: Wallet) -> None:
     reader = OpeningKey.generate()
-    request = LineageRequest(wallet._stamp(), wallet.enterprise, FEATURE, reader.public)
+    request = LineageRequest(wallet.stamp(), wallet.enterprise, FEATURE, reader.public)
     stranger = RawEnterprise(system.deployment, wallet.enterprise)
     for signed, reason in (
         (request.sign(stranger.key), Reason.SIGNATURE_INVALID),
@@ -199,3 +210,127 @@ def test_the_load_makes_a_board_and_the_operator_counts_of_lineage(system: Syste
     assert {one["category"] for one in counted["counts"]} == {"housing_fund", CATEGORY}
     assert all(one["records"] % 5 == 0 and set(one) == {"category", "source", "month", "rule", "records"}
                for one in counted["counts"])  # fmt: skip
+
+
+@dataclass
+class Asking:
+    """A bank with a model and an authorization, straight at the enclave."""
+
+    system: System
+    wallet: Wallet
+
+    def __post_init__(self) -> None:
+        self.direct = DirectEnclave(self.system.deployment.enclave_socket)
+        self.bank = RawBank(self.system.deployment.bank("bank-a"))
+        self.points = random_points(builtin_catalogue(), np.random.default_rng(3))
+        self.model = self.direct.register(self.bank, self.points)
+        self.digest = self.wallet.authorize(self.wallet.draft(GrantTerms("bank-a", max_assessments=10)))
+
+    def ask(self) -> tuple[int, Receipt]:
+        """The score, not asked afresh; checked against the cells that the data holder sees."""
+        firm = self.wallet.enterprise
+        found = self.direct.assess(self.bank.request(self.model.model_id, [(firm, self.digest)]))
+        score = self.model.secret.decrypt_coefficient(decode_answer(found.parts[0].answer))
+        assert score == plain_score(builtin_catalogue(), self.points, self.cells())
+        return score, parse_receipt(read_unverified(found.receipt))
+
+    def cells(self) -> dict[str, int]:
+        found: dict[str, int] = json.loads(run(self.system, "cells", "--enterprise", self.wallet.enterprise))
+        return found
+
+
+@contextmanager
+def department(system: System, name: str = DEPARTMENT) -> Iterator[ObjectionClient]:
+    folder = system.deployment.department(name)
+    if not (folder / "department.key").exists():
+        system.deployment.issue_department(name)
+    ca = system.deployment.anchor("enclave")
+    credentials = DepartmentCredentials.from_files(folder / "department.pem", folder / "department.key", ca)
+    with closing(ObjectionClient(system.ingest_address, credentials, [parse_enclave_id(ENCLAVE_ID)])) as made:
+        yield made
+
+
+WORDS = "社保在七月已补缴,凭证号 PLANTED-8841"
+
+
+def test_an_objection_acts_at_once_and_the_departments_decision_too(system: System, wallet: Wallet) -> None:
+    wallet.set_budget(1000)
+    wallet.set_budget(1000, "bank-a")
+    asking = Asking(system, wallet)
+    first, before = asking.ask()
+    lineage = wallet.lineage(FEATURE)
+    (record, *_) = lineage.records
+    wallet.dispute(lineage, record, kind="error", text=WORDS, evidence=["ab" * 32])
+
+    # The very next question of the bank: a new answer, without the record, though nothing was loaded.
+    second, during = asking.ask()
+    assert during.assessment_id != before.assessment_id and during.snapshot == before.snapshot
+    assert during.revision not in ("", before.revision)
+    now = wallet.lineage(FEATURE)
+    assert now.current and record.record_id not in {one.record_id for one in now.records}
+    # Asked again nothing changed: the stored answer, free.
+    assert asking.ask() == (second, during)
+    overlaid = asking.cells()
+
+    # It outlives the process, and the next snapshot makes the same of it.
+    asking.direct.close()
+    system.enclave.kill()
+    system.start_enclave()
+    asking.direct = DirectEnclave(system.deployment.enclave_socket)
+    assert asking.cells() == overlaid and asking.ask() == (second, during)
+    load(system)
+    assert asking.cells() == overlaid and asking.ask() == (second, during)
+
+    with department(system) as desk, department(system, "swj") as other:
+        (item,) = [one for one in desk.objections() if one.record_id == record.record_id]
+        assert (item.text, item.kind, item.state, item.evidence) == (WORDS, "error", "transferred", ("ab" * 32,))
+        assert item.record_id not in {one.record_id for one in other.objections(everything=True)}
+        with pytest.raises(RefusedByDomain, match="does not write that category"):
+            other.decide(wallet.enterprise, CATEGORY, record.record_id, Outcome.DISMISSED)
+        desk.decide(wallet.enterprise, CATEGORY, record.record_id, Outcome.DISMISSED, "经核实,记录无误")
+        with pytest.raises(RefusedByDomain, match="no such dispute"):
+            desk.decide(wallet.enterprise, CATEGORY, record.record_id, Outcome.UPHELD)
+    third, after = asking.ask()
+    assert third == first and after.assessment_id not in (before.assessment_id, during.assessment_id)
+    (entry, *_) = wallet.consent.objections()
+    assert (entry.state, entry.reply, entry.objection.text) == ("dismissed", "经核实,记录无误", WORDS)
+
+
+def test_a_repaired_record_nobody_objected_to_is_left_out_at_once(system: System, wallet: Wallet) -> None:
+    asking = Asking(system, wallet)
+    asking.ask()
+    (record, *_) = wallet.lineage(FEATURE).records
+    with department(system) as desk:
+        for _ in range(2):
+            desk.decide(wallet.enterprise, CATEGORY, record.record_id, Outcome.REPAIRED, "已修复")
+    folder = system.deployment.department(DEPARTMENT)
+    line = ["--address", system.ingest_address, "--certificate", str(folder / "department.pem")]
+    line += ["--key", str(folder / "department.key"), "--domain-ca", str(system.deployment.anchor("enclave"))]
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(
+        upload_app, ["objections", "--all", "--enclave", ENCLAVE_ID, *line]
+    )
+    assert shown.exit_code == 0 and record.record_id in shown.output and WORDS in shown.output
+    named = [wallet.enterprise, CATEGORY, record.record_id, "upheld", "--enclave", ENCLAVE_ID, *line]
+    refused = CliRunner().invoke(upload_app, ["decide", *named])
+    assert isinstance(refused.exception, RefusedByDomain) and refused.exception.reason is Reason.DISPUTE_UNKNOWN
+    asking.ask()
+    assert record.record_id not in {one.record_id for one in wallet.lineage(FEATURE).records}
+    # The platform is told of objections, and of no record that nobody objected to.
+    listed = wallet._platform.get("/v1/objections", access=wallet.access())["objections"]
+    assert [one["objection_id"] for one in listed if one["decided_at"] == one["opened_at"]] == []
+    assert "repaired" in {one.state for one in wallet.consent.objections()}
+
+
+def test_the_platform_knows_that_there_are_objections_and_nothing_of_what(system: System, wallet: Wallet) -> None:
+    listed = wallet._platform.get("/v1/objections", access=wallet.access())["objections"]
+    assert {one["state"] for one in listed} <= {"marked", "transferred", "decided", "withdrawn"} and listed
+    settings = load_settings(system.deployment.server_config)
+    deadline = time.monotonic() + 30
+    while json.loads(objections(settings, "王五"))["counts"].get("decided", 0) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    shown = objections(settings, "王五")
+    assert json.loads(shown)["counts"]["decided"] >= 2 and wallet.enterprise not in shown
+    for path in (system.deployment.root / "server").rglob("*"):
+        if path.is_file():
+            raw = path.read_bytes()
+            assert WORDS.encode() not in raw and b"PLANTED-8841" not in raw and CATEGORY.encode() not in raw

@@ -17,7 +17,19 @@ from xinyidai.authorization import (
     verify_authorization,
 )
 from xinyidai.catalogue import builtin_catalogue
+from xinyidai.disputes import DECISION_TYPE, Decision, Outcome, RecordName, parse_decision
+from xinyidai.events import (
+    EVENT_ACKNOWLEDGEMENT_TYPE,
+    EVENT_TYPE,
+    AuthorizationEvent,
+    EventAcknowledgement,
+    EventKind,
+    Initiator,
+    parse_event,
+    parse_event_acknowledgement,
+)
 from xinyidai.identifiers import parse_bank_id, parse_enclave_id, parse_uscc
+from xinyidai.proposals import PROPOSAL_TYPE, Proposal, parse_proposal
 from xinyidai.receipt import (
     MODEL_RECEIPT_TYPE,
     RECEIPT_TYPE,
@@ -96,19 +108,65 @@ def authorizations(draw: st.DrawFn) -> Authorization:
         catalogue_digest=draw(HEX),
         term_end=draw(st.none() | INSTANT),
         demand=draw(st.none() | WORD),
+        parent=draw(st.none() | HEX),
+        request=draw(st.none() | HEX),
     )
 
 
 @st.composite
 def statements(draw: st.DrawFn) -> Statement:
     # Disputes have a member of their own, and tests of their own.
-    actions = (Action.REVOKE, Action.PAUSE, Action.RESUME, Action.SET_BUDGET)
+    actions = (
+        Action.REVOKE, Action.PAUSE, Action.RESUME, Action.RECONFIRM, Action.SET_BUDGET, Action.REJECT_REQUEST,
+        Action.END_DELEGATION,
+    )  # fmt: skip
     action, stamp = draw(st.sampled_from(actions)), draw(stamps(USCC))
+    if action is Action.REJECT_REQUEST:
+        return Statement(stamp, USCC, action, request=draw(HEX))
+    if action is Action.END_DELEGATION:
+        return Statement(stamp, USCC, action, delegate=draw(st.text("abcXYZ019-_", min_size=43, max_size=43)))
     if action is Action.SET_BUDGET:
         return Statement(stamp, USCC, action, None, draw(st.none() | NAME), draw(st.integers(0, 100_000)))
     return Statement(stamp, USCC, action, draw(HEX))
 
 
+@st.composite
+def proposals(draw: st.DrawFn) -> Proposal:
+    stamp = draw(stamps())
+    return Proposal(
+        stamp=stamp,
+        enterprise=USCC,
+        categories=tuple(draw(st.lists(WORD, min_size=1, max_size=5, unique=True))),
+        purpose=draw(WORD),
+        purpose_version=draw(st.integers(1, 1_000_000)),
+        disclosure=draw(st.sampled_from(Disclosure)),
+        precision_points=draw(st.integers(0, 255)),
+        max_assessments=draw(st.integers(1, 10_000)),
+        valid_days=draw(st.integers(1, 3_660)),
+        catalogue=draw(WORD),
+        catalogue_digest=draw(HEX),
+        respond_by=stamp.issued_at + draw(st.integers(1, 30 * 86_400)),
+        term_end=draw(st.none() | INSTANT),
+    )
+
+
+EVENTS = st.builds(
+    AuthorizationEvent,
+    enclave=NAME,
+    event_id=NONCE,
+    bank=NAME,
+    sequence=st.integers(1, 1 << 53),
+    kind=st.sampled_from(EventKind),
+    enterprise=st.just(USCC),
+    effective_at=INSTANT,
+    initiator=st.sampled_from(Initiator),
+    authorization=st.none() | HEX,
+    request=st.none() | HEX,
+    parent=st.none() | HEX,
+)
+TEXT = st.just("") | WORD
+RECORDS = st.builds(RecordName, WORD, WORD)
+DECISIONS = st.builds(Decision, stamps(), st.just(USCC), RECORDS, st.sampled_from(Outcome), TEXT)
 ITEMS = st.lists(st.builds(AssessmentItem, st.just(USCC), HEX), min_size=1, max_size=4, unique=True).map(tuple)
 ANSWERS = st.lists(st.builds(AnswerDigest, st.just("") | WORD, HEX), min_size=1, max_size=3).map(tuple)
 DISCLOSURE = st.sampled_from(Disclosure)
@@ -141,6 +199,16 @@ KINDS = {
         optional=("fresh",),
     ),
     "statement": Kind(STATEMENT_TYPE, statements(), parse_statement, optional=("client_id",)),
+    "proposal": Kind(PROPOSAL_TYPE, proposals(), parse_proposal, optional=("term_end",)),
+    "event": Kind(
+        EVENT_TYPE, EVENTS, parse_event, optional=("authorization", "request", "parent", "delete_by"), tolerant=True
+    ),
+    "event acknowledgement": Kind(
+        EVENT_ACKNOWLEDGEMENT_TYPE,
+        st.builds(EventAcknowledgement, stamps(), st.integers(1, 1 << 53), NONCE),
+        parse_event_acknowledgement,
+    ),
+    "decision": Kind(DECISION_TYPE, DECISIONS, parse_decision, optional=("reply",)),
     "access": Kind(ACCESS_TYPE, st.builds(Access, stamps(USCC), st.just(USCC)), parse_access),
     "key registration": Kind(
         KEY_REGISTRATION_TYPE, st.builds(KeyRegistration, stamps(USCC), st.just(USCC)), parse_key_registration

@@ -5,14 +5,30 @@ import pickle
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from xinyidai.confidential import MessageUnreadable, OpeningKey, SealingKey
-from xinyidai.disputes import Decision, Outcome, RecordName, open_record_name, parse_decision
+from xinyidai.disputes import (
+    MAX_TEXT,
+    OBJECTIONS_TYPE,
+    Decision,
+    Objection,
+    ObjectionEntry,
+    ObjectionKind,
+    ObjectionsAnswer,
+    Outcome,
+    RecordName,
+    open_objection,
+    parse_decision,
+    parse_objection,
+    parse_objections,
+)
 from xinyidai.identifiers import parse_enclave_id, parse_uscc
 from xinyidai.identity import CertificateInvalid, Role
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage, parse_lineage_request
 from xinyidai.requests import Stamp
 from xinyidai.signing import Claims, DocumentMalformed, SigningKey, read_unverified
-from xinyidai.statements import Action, Statement, parse_statement
+from xinyidai.statements import MAX_SEALED_CHARACTERS, Action, Statement, parse_statement
 
 from tests.support.certificates import make_authority
 from tests.support.parties import uscc_number
@@ -20,6 +36,7 @@ from tests.support.parties import uscc_number
 FIRM = parse_uscc(uscc_number(1))
 STAMP = Stamp(FIRM, (parse_enclave_id("e-1"),), "n" * 24, 1000, 1240)
 ENCLAVES = make_authority("Enclaves")
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cf"]), min_size=1, max_size=40)
 
 
 def lineage(**changes: object) -> Lineage:
@@ -118,14 +135,14 @@ class TestDisputes:
         signed = Statement(STAMP, FIRM, Action.DISPUTE, record=name.seal(enclave.public)).sign(SigningKey.generate())
         statement = parse_statement(read_unverified(signed))
         assert "tax_payment" not in json.dumps(read_unverified(signed).members)
-        assert open_record_name(statement.record or "", enclave) == name
+        assert open_objection(statement.record or "", enclave).record == name
 
     @pytest.mark.parametrize(
         "members", [{}, {"record": "x", "authorization": "d"}, {"record": "x", "centibits": 1}, {"authorization": "d"}]
     )
     def test_a_dispute_names_a_record_and_nothing_else(self, members: dict[str, object]) -> None:
         claims = {**STAMP.claims(), "sub": FIRM, "action": "dispute", **members}
-        with pytest.raises(DocumentMalformed, match="name an authorization"):
+        with pytest.raises(DocumentMalformed, match="names its record"):
             parse_statement(Claims(claims))
 
     def test_a_decision_is_strict(self) -> None:
@@ -135,3 +152,56 @@ class TestDisputes:
         for change in ({"outcome": "maybe"}, {"sub": "x"}, {"extra": 1}, {"record_id": ""}):
             with pytest.raises(DocumentMalformed):
                 parse_decision(Claims({**claims.members, **change}))
+
+
+class TestObjections:
+    OBJECTIONS = st.builds(
+        Objection,
+        st.builds(RecordName, TEXT, TEXT),
+        st.sampled_from(ObjectionKind),
+        st.just("") | TEXT,
+        st.lists(st.text("0123456789abcdef", min_size=64, max_size=64), max_size=8, unique=True).map(tuple),
+    )
+
+    @given(objection=OBJECTIONS)
+    def test_only_the_enclave_reads_it_and_all_are_equally_long(self, objection: Objection) -> None:
+        key = OpeningKey.generate()
+        sealed = objection.seal(key.public)
+        assert open_objection(sealed, key) == objection
+        assert len(sealed) == len(Objection(RecordName("a", "b")).seal(key.public)) <= MAX_SEALED_CHARACTERS
+        with pytest.raises(MessageUnreadable):
+            open_objection(sealed, OpeningKey.generate())
+
+    def test_the_longest_in_chinese_fits_a_statement(self) -> None:
+        key = OpeningKey.generate()
+        longest = Objection(RecordName("c" * 64, "录" * 256), ObjectionKind.ERROR, "冤" * MAX_TEXT, ("ab" * 32,))
+        assert open_objection(longest.seal(key.public), key) == longest
+        with pytest.raises(ValueError):
+            Objection(RecordName("c", "r"), text="冤" * 3 * MAX_TEXT).seal(key.public)
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"kind": "anger"}, {"text": "x" * (MAX_TEXT + 1)}, {"evidence": ["short"]}, {"evidence": []}, {"more": 1}],
+    )
+    def test_what_is_no_objection_is_refused(self, change: dict[str, object]) -> None:
+        with pytest.raises(DocumentMalformed):
+            parse_objection(Claims({"category": "c", "record_id": "r", **change}))
+
+    @given(
+        entries=st.lists(
+            st.builds(
+                ObjectionEntry,
+                st.text("ab01", min_size=1, max_size=32),
+                OBJECTIONS,
+                st.sampled_from(["marked", "upheld"]),
+                *[st.integers(0, 4_000_000_000)] * 5,
+                st.just("") | TEXT,
+            ),
+            max_size=3,
+        ).map(tuple)
+    )
+    def test_the_answer_opens_for_who_asked(self, entries: tuple[ObjectionEntry, ...]) -> None:
+        reader, key = OpeningKey.generate(), SigningKey.generate()
+        answer = ObjectionsAnswer(parse_enclave_id("e"), FIRM, "n" * 16, 7, len(entries), entries)
+        raw = reader.open(answer.seal(key, reader.public)).decode()
+        assert parse_objections(key.public.verify(raw, OBJECTIONS_TYPE)) == answer

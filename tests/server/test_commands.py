@@ -1,5 +1,6 @@
 """The operator's commands, as programs."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -58,3 +59,13 @@ def test_a_certificate_of_another_bank_or_role_is_refused_without_a_trace(deploy
 def test_serving_an_unmigrated_database_says_what_to_do(tmp_path: Path) -> None:
     refused = run(Deployment.create(tmp_path / "d"), "serve")
     assert refused.returncode == 1 and "xyd-server migrate" in refused.stderr
+
+
+def test_events_go_to_an_https_address_alone_and_looks_at_objections_need_a_name(deployment: Deployment) -> None:
+    certificate = str(deployment.bank("bank-b") / "bank.pem")
+    line = ["--id", "bank-b", "--name-zh", "乙", "--name-en", "B", "--certificate", certificate, "--events-url"]
+    assert "https" in run(deployment, "add-bank", *line, "http://bank.example").stderr
+    assert run(deployment, "add-bank", *line, "https://bank.example/events").returncode == 0
+    assert json.loads(run(deployment, "objections", "--operator", "王五").stdout)["late"] == []
+    assert run(deployment, "objections", "--operator", " ").returncode == 1
+    assert run(deployment, "remove-bank", "--id", "bank-b").returncode == 0

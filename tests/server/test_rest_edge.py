@@ -45,7 +45,16 @@ def test_a_grant_from_registration_to_revocation(platform: PlatformUnderTest) ->
         statement = enterprise.statement(action, digest)
         assert http.post("/v1/statements", json={"statement": statement}).json() == {"state": state}
     assert http.get("/v1/authorizations", headers=access(enterprise)).json() == {
-        "authorizations": [{"authorization": token, "state": "revoked", "assessments": 0}]
+        "authorizations": [
+            {
+                "authorization": token,
+                "state": "revoked",
+                "assessments": 0,
+                "signed_by": "",
+                "renewal_due": False,
+                "reconfirm_due": False,
+            }
+        ]
     }
     statement = enterprise.statement(Action.RESUME, digest)
     assert_problem(http.post("/v1/statements", json={"statement": statement}), 403, "AUTHORIZATION_REVOKED")
@@ -157,6 +166,7 @@ def test_the_openapi_document_names_every_path_with_examples(platform: PlatformU
         "/v1/keys", "/v1/authorizations", "/v1/statements", "/v1/usage", "/v1/catalogue", "/v1/banks", "/v1/enclaves",
         "/v1/lineage", "/v1/quality", "/v1/products", "/v1/demands", "/v1/demands/{demand_id}", "/healthz", "/readyz",
         "/v1/white-list", "/v1/disclosures",
+        "/v1/authorization-requests", "/v1/delegations", "/v1/objections",
     }  # fmt: skip
     assert document["components"]["securitySchemes"]["Access"]["scheme"] == "Access"
     registration = document["components"]["schemas"]["KeyRegistration"]

@@ -10,6 +10,7 @@ from xinyidai.catalogue import builtin_catalogue
 from xinyidai.framing import FrameKind, decode_seeded, encode_answer
 from xinyidai.seal import expand
 
+from enclave.authority.deadlines import DEFAULT_RULE, deadline_rule
 from enclave.authority.disputes import dispute_key
 from enclave.authority.epochs import current_epoch
 from enclave.authority.models import model_frames
@@ -18,7 +19,9 @@ from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import SoftwareEnvironment
 from enclave.lineage.answer import LineageDesk
+from enclave.lineage.rows_in_force import RowDesk
 from enclave.matrix import SnapshotStore
+from enclave.objections import ObjectionDesk
 from enclave.scoring.evaluator import Job
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
@@ -100,4 +103,6 @@ async def build_service(
     return EnclaveService(
         trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk,
         ListRules(),
+        RowDesk(folder, trust, environment, store),
+        ObjectionDesk(store, trust, environment, deadline_rule(DEFAULT_RULE)),
     ), evaluator  # fmt: skip

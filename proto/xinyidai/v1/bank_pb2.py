@@ -25,16 +25,17 @@ _sym_db = _symbol_database.Default()
 from xinyidai.v1 import assessment_pb2 as xinyidai_dot_v1_dot_assessment__pb2
 from xinyidai.v1 import authorization_pb2 as xinyidai_dot_v1_dot_authorization__pb2
 from xinyidai.v1 import catalogue_pb2 as xinyidai_dot_v1_dot_catalogue__pb2
+from xinyidai.v1 import consent_pb2 as xinyidai_dot_v1_dot_consent__pb2
 from xinyidai.v1 import model_pb2 as xinyidai_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16xinyidai/v1/bank.proto\x12\x0bxinyidai.v1\x1a\x1cxinyidai/v1/assessment.proto\x1a\x1fxinyidai/v1/authorization.proto\x1a\x1bxinyidai/v1/catalogue.proto\x1a\x17xinyidai/v1/model.proto2\xd8\x04\n\x0b\x42\x61nkService\x12S\n\x0cGetCatalogue\x12 .xinyidai.v1.GetCatalogueRequest\x1a!.xinyidai.v1.GetCatalogueResponse\x12V\n\rRegisterModel\x12!.xinyidai.v1.RegisterModelRequest\x1a\".xinyidai.v1.RegisterModelResponse\x12X\n\rRegisterTrees\x12!.xinyidai.v1.RegisterTreesRequest\x1a\".xinyidai.v1.RegisterModelResponse(\x01\x12M\n\nListModels\x12\x1e.xinyidai.v1.ListModelsRequest\x1a\x1f.xinyidai.v1.ListModelsResponse\x12\x65\n\x12ListAuthorizations\x12&.xinyidai.v1.ListAuthorizationsRequest\x1a\'.xinyidai.v1.ListAuthorizationsResponse\x12\x41\n\x06\x41ssess\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse\x12I\n\nAssessMany\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16xinyidai/v1/bank.proto\x12\x0bxinyidai.v1\x1a\x1cxinyidai/v1/assessment.proto\x1a\x1fxinyidai/v1/authorization.proto\x1a\x1bxinyidai/v1/catalogue.proto\x1a\x19xinyidai/v1/consent.proto\x1a\x17xinyidai/v1/model.proto2\xf8\x06\n\x0b\x42\x61nkService\x12S\n\x0cGetCatalogue\x12 .xinyidai.v1.GetCatalogueRequest\x1a!.xinyidai.v1.GetCatalogueResponse\x12V\n\rRegisterModel\x12!.xinyidai.v1.RegisterModelRequest\x1a\".xinyidai.v1.RegisterModelResponse\x12X\n\rRegisterTrees\x12!.xinyidai.v1.RegisterTreesRequest\x1a\".xinyidai.v1.RegisterModelResponse(\x01\x12M\n\nListModels\x12\x1e.xinyidai.v1.ListModelsRequest\x1a\x1f.xinyidai.v1.ListModelsResponse\x12\x65\n\x12ListAuthorizations\x12&.xinyidai.v1.ListAuthorizationsRequest\x1a\'.xinyidai.v1.ListAuthorizationsResponse\x12k\n\x14RequestAuthorization\x12(.xinyidai.v1.RequestAuthorizationRequest\x1a).xinyidai.v1.RequestAuthorizationResponse\x12M\n\nListEvents\x12\x1e.xinyidai.v1.ListEventsRequest\x1a\x1f.xinyidai.v1.ListEventsResponse\x12\x62\n\x11\x41\x63knowledgeEvents\x12%.xinyidai.v1.AcknowledgeEventsRequest\x1a&.xinyidai.v1.AcknowledgeEventsResponse\x12\x41\n\x06\x41ssess\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse\x12I\n\nAssessMany\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xinyidai.v1.bank_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BANKSERVICE']._serialized_start=157
-  _globals['_BANKSERVICE']._serialized_end=757
+  _globals['_BANKSERVICE']._serialized_start=184
+  _globals['_BANKSERVICE']._serialized_end=1072
 # @@protoc_insertion_point(module_scope)

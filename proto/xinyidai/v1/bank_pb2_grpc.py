@@ -6,6 +6,7 @@ import warnings
 from xinyidai.v1 import assessment_pb2 as xinyidai_dot_v1_dot_assessment__pb2
 from xinyidai.v1 import authorization_pb2 as xinyidai_dot_v1_dot_authorization__pb2
 from xinyidai.v1 import catalogue_pb2 as xinyidai_dot_v1_dot_catalogue__pb2
+from xinyidai.v1 import consent_pb2 as xinyidai_dot_v1_dot_consent__pb2
 from xinyidai.v1 import model_pb2 as xinyidai_dot_v1_dot_model__pb2
 
 GRPC_GENERATED_VERSION = '1.75.1'
@@ -64,6 +65,21 @@ class BankServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_authorization__pb2.ListAuthorizationsRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_authorization__pb2.ListAuthorizationsResponse.FromString,
                 _registered_method=True)
+        self.RequestAuthorization = channel.unary_unary(
+                '/xinyidai.v1.BankService/RequestAuthorization',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationResponse.FromString,
+                _registered_method=True)
+        self.ListEvents = channel.unary_unary(
+                '/xinyidai.v1.BankService/ListEvents',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.ListEventsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListEventsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeEvents = channel.unary_unary(
+                '/xinyidai.v1.BankService/AcknowledgeEvents',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsResponse.FromString,
+                _registered_method=True)
         self.Assess = channel.unary_unary(
                 '/xinyidai.v1.BankService/Assess',
                 request_serializer=xinyidai_dot_v1_dot_assessment__pb2.AssessRequest.SerializeToString,
@@ -111,6 +127,26 @@ class BankServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestAuthorization(self, request, context):
+        """Propose to an enterprise what it may grant. It answers in its own time; the answer comes as an event.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvents(self, request, context):
+        """What became of this bank's authorizations, by what the enclave signed. Pushed to banks with an address as well.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Assess(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -150,6 +186,21 @@ def add_BankServiceServicer_to_server(servicer, server):
                     servicer.ListAuthorizations,
                     request_deserializer=xinyidai_dot_v1_dot_authorization__pb2.ListAuthorizationsRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_authorization__pb2.ListAuthorizationsResponse.SerializeToString,
+            ),
+            'RequestAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestAuthorization,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationResponse.SerializeToString,
+            ),
+            'ListEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvents,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListEventsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.ListEventsResponse.SerializeToString,
+            ),
+            'AcknowledgeEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeEvents,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsResponse.SerializeToString,
             ),
             'Assess': grpc.unary_unary_rpc_method_handler(
                     servicer.Assess,
@@ -299,6 +350,87 @@ class BankService(object):
             '/xinyidai.v1.BankService/ListAuthorizations',
             xinyidai_dot_v1_dot_authorization__pb2.ListAuthorizationsRequest.SerializeToString,
             xinyidai_dot_v1_dot_authorization__pb2.ListAuthorizationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.BankService/RequestAuthorization',
+            xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.BankService/ListEvents',
+            xinyidai_dot_v1_dot_consent__pb2.ListEventsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.ListEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.BankService/AcknowledgeEvents',
+            xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,6 +1,7 @@
 from xinyidai.v1 import assessment_pb2 as _assessment_pb2
 from xinyidai.v1 import authorization_pb2 as _authorization_pb2
 from xinyidai.v1 import catalogue_pb2 as _catalogue_pb2
+from xinyidai.v1 import consent_pb2 as _consent_pb2
 from xinyidai.v1 import model_pb2 as _model_pb2
 from xinyidai.v1 import receipt_pb2 as _receipt_pb2
 from google.protobuf.internal import containers as _containers

@@ -5,6 +5,7 @@ import warnings
 
 from xinyidai.v1 import assessment_pb2 as xinyidai_dot_v1_dot_assessment__pb2
 from xinyidai.v1 import catalogue_pb2 as xinyidai_dot_v1_dot_catalogue__pb2
+from xinyidai.v1 import consent_pb2 as xinyidai_dot_v1_dot_consent__pb2
 from xinyidai.v1 import enclave_pb2 as xinyidai_dot_v1_dot_enclave__pb2
 from xinyidai.v1 import model_pb2 as xinyidai_dot_v1_dot_model__pb2
 
@@ -98,6 +99,41 @@ class EnclaveServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityResponse.FromString,
                 _registered_method=True)
+        self.RequestAuthorization = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/RequestAuthorization',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationResponse.FromString,
+                _registered_method=True)
+        self.ListProposals = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/ListProposals',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.ListProposalsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListProposalsResponse.FromString,
+                _registered_method=True)
+        self.ListDelegations = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/ListDelegations',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.ListDelegationsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListDelegationsResponse.FromString,
+                _registered_method=True)
+        self.PullEvents = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/PullEvents',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.PullEventsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.PullEventsResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeEvents = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/AcknowledgeEvents',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsResponse.FromString,
+                _registered_method=True)
+        self.GetObjections = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetObjections',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.GetObjectionsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.GetObjectionsResponse.FromString,
+                _registered_method=True)
+        self.ListObjectionStates = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/ListObjectionStates',
+                request_serializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesResponse.FromString,
+                _registered_method=True)
 
 
 class EnclaveServiceServicer(object):
@@ -176,6 +212,48 @@ class EnclaveServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestAuthorization(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProposals(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDelegations(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PullEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeEvents(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetObjections(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListObjectionStates(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnclaveServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -238,6 +316,41 @@ def add_EnclaveServiceServicer_to_server(servicer, server):
                     servicer.GetQuality,
                     request_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityResponse.SerializeToString,
+            ),
+            'RequestAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestAuthorization,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationResponse.SerializeToString,
+            ),
+            'ListProposals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProposals,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListProposalsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.ListProposalsResponse.SerializeToString,
+            ),
+            'ListDelegations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDelegations,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListDelegationsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.ListDelegationsResponse.SerializeToString,
+            ),
+            'PullEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.PullEvents,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.PullEventsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.PullEventsResponse.SerializeToString,
+            ),
+            'AcknowledgeEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeEvents,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsResponse.SerializeToString,
+            ),
+            'GetObjections': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetObjections,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.GetObjectionsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.GetObjectionsResponse.SerializeToString,
+            ),
+            'ListObjectionStates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObjectionStates,
+                    request_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -565,6 +678,195 @@ class EnclaveService(object):
             '/xinyidai.v1.EnclaveService/GetQuality',
             xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.SerializeToString,
             xinyidai_dot_v1_dot_enclave__pb2.GetQualityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/RequestAuthorization',
+            xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.RequestAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProposals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/ListProposals',
+            xinyidai_dot_v1_dot_consent__pb2.ListProposalsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.ListProposalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDelegations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/ListDelegations',
+            xinyidai_dot_v1_dot_consent__pb2.ListDelegationsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.ListDelegationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PullEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/PullEvents',
+            xinyidai_dot_v1_dot_consent__pb2.PullEventsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.PullEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/AcknowledgeEvents',
+            xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.AcknowledgeEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetObjections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetObjections',
+            xinyidai_dot_v1_dot_consent__pb2.GetObjectionsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.GetObjectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObjectionStates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/ListObjectionStates',
+            xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesRequest.SerializeToString,
+            xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -127,3 +127,65 @@ class QuarantinedRow(_message.Message):
     fault: str
     column: str
     def __init__(self, line: _Optional[int] = ..., fault: _Optional[str] = ..., column: _Optional[str] = ...) -> None: ...
+
+class ListObjectionsRequest(_message.Message):
+    __slots__ = ("all", "after", "page_size")
+    ALL_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    all: bool
+    after: int
+    page_size: int
+    def __init__(self, all: bool = ..., after: _Optional[int] = ..., page_size: _Optional[int] = ...) -> None: ...
+
+class ListObjectionsResponse(_message.Message):
+    __slots__ = ("objections", "next_after")
+    OBJECTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_AFTER_FIELD_NUMBER: _ClassVar[int]
+    objections: _containers.RepeatedCompositeFieldContainer[ObjectionItem]
+    next_after: int
+    def __init__(self, objections: _Optional[_Iterable[_Union[ObjectionItem, _Mapping]]] = ..., next_after: _Optional[int] = ...) -> None: ...
+
+class ObjectionItem(_message.Message):
+    __slots__ = ("objection_id", "enterprise", "category", "record_id", "kind", "text", "evidence", "state", "opened_at", "decide_by", "cap_at", "decided_at", "reply")
+    OBJECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    ENTERPRISE_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    RECORD_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    OPENED_AT_FIELD_NUMBER: _ClassVar[int]
+    DECIDE_BY_FIELD_NUMBER: _ClassVar[int]
+    CAP_AT_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_AT_FIELD_NUMBER: _ClassVar[int]
+    REPLY_FIELD_NUMBER: _ClassVar[int]
+    objection_id: str
+    enterprise: str
+    category: str
+    record_id: str
+    kind: str
+    text: str
+    evidence: _containers.RepeatedScalarFieldContainer[str]
+    state: str
+    opened_at: int
+    decide_by: int
+    cap_at: int
+    decided_at: int
+    reply: str
+    def __init__(self, objection_id: _Optional[str] = ..., enterprise: _Optional[str] = ..., category: _Optional[str] = ..., record_id: _Optional[str] = ..., kind: _Optional[str] = ..., text: _Optional[str] = ..., evidence: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., opened_at: _Optional[int] = ..., decide_by: _Optional[int] = ..., cap_at: _Optional[int] = ..., decided_at: _Optional[int] = ..., reply: _Optional[str] = ...) -> None: ...
+
+class DecideObjectionRequest(_message.Message):
+    __slots__ = ("decision",)
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    decision: str
+    def __init__(self, decision: _Optional[str] = ...) -> None: ...
+
+class DecideObjectionResponse(_message.Message):
+    __slots__ = ("objection_id", "state")
+    OBJECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    objection_id: str
+    state: str
+    def __init__(self, objection_id: _Optional[str] = ..., state: _Optional[str] = ...) -> None: ...

@@ -57,6 +57,16 @@ class RecordServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_records__pb2.ListQuarantinedRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_records__pb2.ListQuarantinedResponse.FromString,
                 _registered_method=True)
+        self.ListObjections = channel.unary_unary(
+                '/xinyidai.v1.RecordService/ListObjections',
+                request_serializer=xinyidai_dot_v1_dot_records__pb2.ListObjectionsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_records__pb2.ListObjectionsResponse.FromString,
+                _registered_method=True)
+        self.DecideObjection = channel.unary_unary(
+                '/xinyidai.v1.RecordService/DecideObjection',
+                request_serializer=xinyidai_dot_v1_dot_records__pb2.DecideObjectionRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_records__pb2.DecideObjectionResponse.FromString,
+                _registered_method=True)
 
 
 class RecordServiceServicer(object):
@@ -94,6 +104,21 @@ class RecordServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListObjections(self, request, context):
+        """What enterprises object to in the categories this department writes, undecided ones first come first. What is listed
+        here counts as transferred to the department.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideObjection(self, request, context):
+        """Carry out the department's decision, or its notice that a record was repaired. It holds for every assessment after.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecordServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -116,6 +141,16 @@ def add_RecordServiceServicer_to_server(servicer, server):
                     servicer.ListQuarantined,
                     request_deserializer=xinyidai_dot_v1_dot_records__pb2.ListQuarantinedRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_records__pb2.ListQuarantinedResponse.SerializeToString,
+            ),
+            'ListObjections': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObjections,
+                    request_deserializer=xinyidai_dot_v1_dot_records__pb2.ListObjectionsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_records__pb2.ListObjectionsResponse.SerializeToString,
+            ),
+            'DecideObjection': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideObjection,
+                    request_deserializer=xinyidai_dot_v1_dot_records__pb2.DecideObjectionRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_records__pb2.DecideObjectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -229,6 +264,60 @@ class RecordService(object):
             '/xinyidai.v1.RecordService/ListQuarantined',
             xinyidai_dot_v1_dot_records__pb2.ListQuarantinedRequest.SerializeToString,
             xinyidai_dot_v1_dot_records__pb2.ListQuarantinedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObjections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.RecordService/ListObjections',
+            xinyidai_dot_v1_dot_records__pb2.ListObjectionsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_records__pb2.ListObjectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideObjection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.RecordService/DecideObjection',
+            xinyidai_dot_v1_dot_records__pb2.DecideObjectionRequest.SerializeToString,
+            xinyidai_dot_v1_dot_records__pb2.DecideObjectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,8 +68,7 @@ class Authority:
         return self.run(disputes.decide, self.trust, self.environment, anchor, WRITERS, raw, now)
 
     def left_out(self) -> list[Disputed]:
-        found: list[Disputed] = self.run(disputes.left_out, self.environment)
-        return found
+        return list(self.run(disputes.left_out, self.environment).disputed)
 
 
 @pytest.fixture
@@ -101,7 +100,8 @@ def test_upheld_the_versions_so_far_stay_out_and_dismissed_the_record_returns(au
         authority.state(firm, Action.DISPUTE, PENALTY)
         done = authority.decide(outcome)
         assert (done.state, authority.environment.clock() - done.decided_at < 5) == (outcome, True)
-    assert [one.until is not None for one in authority.left_out()] == [True]
+    # Upheld: up to the decision. Dismissed: not at all. Repaired: whatever is delivered.
+    assert [one.until is not None for one in authority.left_out()] == [True, False]
 
 
 def test_only_the_department_that_writes_the_category_decides(authority: Authority) -> None:
@@ -132,6 +132,30 @@ def test_one_enterprise_cannot_dispute_without_end_nor_in_anothers_name(authorit
         Reason.DISPUTE_UNKNOWN
     )
     assert refusal(authority.state, other, Action.DISPUTE, RecordName("weather", "r")) is Reason.CATEGORY_UNKNOWN
+
+
+def test_a_repaired_record_stays_out_for_good_and_needs_no_objection(authority: Authority) -> None:
+    firm = authority.enterprise()
+    for _ in range(2):
+        assert authority.decide(Outcome.REPAIRED).noticed
+    (out,) = authority.left_out()
+    assert (out.record_id, out.until) == (PENALTY.record_id, None)
+    known = authority.run(disputes.disputes, authority.environment, firm.uscc)
+    assert [one.state for one in known] == ["repaired"]
+    # The platform hears of objections alone: this would tell it that there was a record.
+    assert authority.run(disputes.changed_after, authority.environment, 0, 10) == []
+
+
+def test_the_departments_list_holds_its_categories_alone_and_hands_them_over(authority: Authority) -> None:
+    firm = authority.enterprise()
+    authority.state(firm, Action.DISPUTE, PENALTY)
+    authority.state(firm, Action.DISPUTE, RecordName("tax_payment", "t-1"))
+    for _ in range(2):
+        (own,) = authority.run(disputes.transfer, authority.environment, WRITERS["fgw"], 77)
+        assert (own.record, own.transferred_at, own.progress) == (PENALTY, 77, "transferred")
+    changed = authority.run(disputes.changed_after, authority.environment, 0, 10)
+    assert sorted(one.progress for one in changed) == ["marked", "transferred"]
+    assert authority.run(disputes.changed_after, authority.environment, changed[-1].change, 10) == []
 
 
 def test_nothing_on_disk_names_the_record_and_the_key_survives_a_restart(authority: Authority) -> None:

@@ -30,7 +30,7 @@ class Dying:
     """A snapshot whose reading is the last thing that happens."""
 
     def __init__(self, matrix: Matrix) -> None:
-        self.snapshot_id, self.as_of = f"{matrix.snapshot_id} again", matrix.as_of
+        self.snapshot_id, self.as_of, self.accounted = f"{matrix.snapshot_id} again", matrix.as_of, matrix.accounted
 
     def row(self, enterprise: str) -> None:
         raise PowerCut

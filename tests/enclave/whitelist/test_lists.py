@@ -85,7 +85,7 @@ def test_a_change_moves_the_end_of_a_demand_once(listing: Listing) -> None:
 
 def test_a_reset_key_takes_the_enterprise_off(listing: Listing) -> None:
     joined(listing)
-    grants.reset_key(listing.desk.connection, ENTERPRISE.uscc)
+    grants.reset_key(listing.desk.connection, listing.desk.trust, ENTERPRISE.uscc, listing.now)
     found = listing.read(BANK)
     assert found.members == {} and listing.told(ENTERPRISE) == 0
 

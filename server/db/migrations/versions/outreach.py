@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0006"
 
 _TABLES = ("alert_cursor", "sealed_alert", "white_list_outbox", "white_list_opt_in", "white_list_subscription")
 

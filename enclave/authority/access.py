@@ -1,0 +1,95 @@
+"""What an enterprise may read of itself, once its signature, or that of a delegate who may view, was verified."""
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Final
+
+from xinyidai.delegation import Power
+from xinyidai.disputes import OBJECTIONS_REQUEST_TYPE, ObjectionsRequest, parse_objections_request
+from xinyidai.lineage import LINEAGE_REQUEST_TYPE, LineageRequest, parse_lineage_request
+from xinyidai.purposes import DAY_SECONDS
+from xinyidai.requests import Stamp
+from xinyidai.signing import Claims, read_unverified
+from xinyidai.statements import ACCESS_TYPE, parse_access
+
+from enclave.authority.grants import parsed, state_at
+from enclave.authority.signers import Signer, signer_of, still_signs
+from enclave.authority.store import transaction
+from enclave.authority.trust import Trust, spend_nonce
+
+RENEWAL_SECONDS: Final = 30 * DAY_SECONDS
+"""Before its end an authorization is listed as one to renew."""
+RECONFIRM_SECONDS: Final = 90 * DAY_SECONDS
+"""After this one for monitoring is listed as one to reconfirm."""
+_MONITORING: Final = "post_loan_monitoring"
+
+
+def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> str:
+    """The enterprise that asks to read its own usage; the token is spent."""
+    signer, claims = _viewer(connection, raw, ACCESS_TYPE, now)
+    access = parse_access(claims)
+    _spend(connection, trust, signer, access.stamp, now)
+    return access.enterprise
+
+
+def verify_lineage_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> LineageRequest:
+    """What an enterprise asks about one of its own features; the request is spent."""
+    signer, claims = _viewer(connection, raw, LINEAGE_REQUEST_TYPE, now)
+    request = parse_lineage_request(claims)
+    _spend(connection, trust, signer, request.stamp, now)
+    return request
+
+
+def verify_objections_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> ObjectionsRequest:
+    """Who asks what became of its objections; the request is spent."""
+    signer, claims = _viewer(connection, raw, OBJECTIONS_REQUEST_TYPE, now)
+    request = parse_objections_request(claims)
+    _spend(connection, trust, signer, request.stamp, now)
+    return request
+
+
+def _viewer(connection: sqlite3.Connection, raw: str, typ: str, now: int) -> tuple[Signer, Claims]:
+    signer = signer_of(connection, read_unverified(raw).text("sub"), raw, typ, now)
+    signer.require(Power.VIEW)
+    return signer, signer.key.verify(raw, typ)
+
+
+def _spend(connection: sqlite3.Connection, trust: Trust, signer: Signer, stamp: Stamp, now: int) -> None:
+    trust.check_stamp(stamp, now)
+    with transaction(connection, "spend a request to read"):
+        still_signs(connection, signer, now)
+        spend_nonce(connection, signer.key.thumbprint, stamp, now)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    token: str
+    state: str
+    assessments: int
+    """Made so far."""
+    signed_by: str
+    """Masked name of the delegate who signed; empty: the enterprise itself."""
+    renewal_due: bool
+    reconfirm_due: bool
+
+
+def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[GrantRow]:
+    """Every authorization of an enterprise, newest first, at most 500."""
+    rows = connection.execute(
+        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest), signed_by,"
+        " coalesce(reconfirmed_at, submitted_at)"
+        " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
+        (enterprise,),
+    ).fetchall()
+    found = []
+    for token, stored, expires_at, uses, signed_by, confirmed_at in rows:
+        state = state_at(stored, expires_at, now)
+        lives = state in ("active", "paused")
+        watching = lives and parsed(token).purpose == _MONITORING
+        found.append(
+            GrantRow(
+                token, state, uses, signed_by, lives and expires_at - now <= RENEWAL_SECONDS,
+                watching and now - confirmed_at > RECONFIRM_SECONDS,
+            )
+        )  # fmt: skip
+    return found
