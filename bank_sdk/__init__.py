@@ -31,6 +31,7 @@ from bank_sdk.errors import (
     ImportRefused,
     InputError,
     KeyStoreError,
+    LoanRefused,
     LossyBinLabels,
     MarketRefused,
     MissingPolicyRequired,
@@ -63,6 +64,7 @@ from bank_sdk.fit.stumps import StumpOptions
 from bank_sdk.fit.train import TrainedModel, train_on_codes
 from bank_sdk.fit.woe import ScorecardOptions
 from bank_sdk.keys import KeyStore
+from bank_sdk.loans import Loan, LoanClient, LoanFiling, LoanScheme
 from bank_sdk.market import DemandNotice, LoanProduct, MarketClient, MarketDemand, MarketOffer, MatchReason
 from bank_sdk.metrics import Discrimination, discrimination
 from bank_sdk.models.importers.imports import Import
@@ -127,8 +129,13 @@ __all__ = [
     "Journal",
     "KeyStore",
     "KeyStoreError",
+    "Loan",
+    "LoanClient",
+    "LoanFiling",
     "LoanProduct",
     "LoanPurpose",
+    "LoanRefused",
+    "LoanScheme",
     "LossyBinLabels",
     "LostBin",
     "MarketClient",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as Rows
 
-from bank_sdk.commands import clear, keys, portfolio
+from bank_sdk.commands import clear, keys, portfolio, work
 from bank_sdk.commands.profile import Profile
 from bank_sdk.commands.shared import (
     DEFAULT_PROFILE,
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.command("portfolio")(portfolio.portfolio)
 app.command("score")(clear.score)
+app.command("work")(work.work)
 
 
 @app.command()

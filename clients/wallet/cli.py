@@ -14,6 +14,7 @@ from xinyidai.purposes import PURPOSES
 from xinyidai.signing import DocumentError
 
 from clients.tables import folding_table
+from clients.wallet.loans_cli import app as loans_app
 from clients.wallet.market_cli import app as market_app
 from clients.wallet.options import Address, Folder, Passphrase, console
 from clients.wallet.platform import WalletError
@@ -34,6 +35,7 @@ _NO_VALUE = {
     "not_traced": "记录过多,未在线追溯 / too many records to trace online",
 }
 app.add_typer(market_app, name="market")
+app.add_typer(loans_app, name="loan")
 Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 

@@ -32,6 +32,7 @@ from xinyidai.disputes import RecordName
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage
+from xinyidai.loans import LoanAction, LoanDocument
 from xinyidai.notice import notice_hash, render_notice
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
@@ -40,6 +41,7 @@ from xinyidai.requests import Stamp
 from xinyidai.signing import DocumentError, SigningKey, read_unverified
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
+from clients.wallet.loans import WalletLoans
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
@@ -318,6 +320,14 @@ class Wallet:
     def market(self) -> WalletMarket:
         """Products, demands and offers."""
         return WalletMarket(self, self._platform, self._sign_demand)
+
+    @property
+    def loans(self) -> WalletLoans:
+        """What banks reported about this enterprise's loans."""
+        return WalletLoans(self._platform, self._sign_loan)
+
+    def _sign_loan(self, action: LoanAction, **members: Any) -> str:
+        return LoanDocument(self._stamp(), self.enterprise, action, **members).sign(self._key)
 
     def _sign_demand(self, action: DemandAction, **members: Any) -> str:
         return DemandDocument(self._stamp(), self.enterprise, action, **members).sign(self._key)

@@ -31,6 +31,20 @@ class Kind(StrEnum):
     MAKE_OFFER = "make_offer"
     WITHDRAW_OFFER = "withdraw_offer"
     FULFIL_DEMAND = "fulfil_demand"
+    REGISTER_LOAN = "register_loan"
+    REPORT_LOAN = "report_loan"
+    CONFIRM_LOAN = "confirm_loan"
+    READ_LOANS = "read_loans"
+    FILE_LOAN = "file_loan"
+    CLAIM_COMPENSATION = "claim_compensation"
+    REPORT_RECOVERY = "report_recovery"
+    PUBLISH_SCHEME = "publish_scheme"
+    CONTRIBUTE = "contribute"
+    APPROVE_CLAIM = "approve_claim"
+    REJECT_CLAIM = "reject_claim"
+    PAY_CLAIM = "pay_claim"
+    WRITE_OFF = "write_off"
+    RESUME_SCHEME = "resume_scheme"
 
 
 class AuditEvent(Record, table=True):

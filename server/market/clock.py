@@ -1,11 +1,10 @@
 """The task that looks at the market's clock."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import structlog
-
-from server.market.desk import MarketDesk
 
 log = structlog.get_logger("server.market")
 
@@ -13,8 +12,9 @@ log = structlog.get_logger("server.market")
 class MarketClock:
     """Sweeps every so often, on the event loop it was started on."""
 
-    def __init__(self, desk: MarketDesk, every_seconds: float) -> None:
-        self._desk = desk
+    def __init__(self, sweeps: Sequence[Callable[[], Awaitable[int]]], every_seconds: float) -> None:
+        """`sweeps`: what is due now, one after the other."""
+        self._sweeps = tuple(sweeps)
         self._every_seconds = every_seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -30,7 +30,8 @@ class MarketClock:
     async def _run(self) -> None:
         while True:
             try:
-                await self._desk.sweep()
+                for sweep in self._sweeps:
+                    await sweep()
             except RuntimeError as error:
                 # The database failed, or is closing; at the next turn it may be back.
                 log.error("the market's clock stands still", error=str(error))

@@ -9,13 +9,18 @@ from starlette.responses import JSONResponse
 from xinyidai.reasons import Reason
 
 from server.admission import Admission
+from server.dashboard.service import DashboardService
 from server.db import Database
 from server.enclaves import Enclaves
+from server.loans.desk import LoanDesk
 from server.market.desk import MarketDesk
+from server.pages.dashboard import dashboard_page_routes
 from server.pages.quality import page_routes
 from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay
+from server.rest.dashboard import dashboard_routes
 from server.rest.edge import Edge
+from server.rest.loans import loan_routes
 from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
@@ -29,7 +34,13 @@ _MOST_ERRORS: Final = 5
 
 
 def build_rest(
-    database: Database, enclaves: Enclaves, relay: EnterpriseRelay, desk: MarketDesk, admission: Admission
+    database: Database,
+    enclaves: Enclaves,
+    relay: EnterpriseRelay,
+    desk: MarketDesk,
+    loans: LoanDesk,
+    dashboard: DashboardService,
+    admission: Admission,
 ) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
@@ -42,9 +53,12 @@ def build_rest(
     )
     app.include_router(enterprise_routes(relay))
     app.include_router(market_routes(desk))
+    app.include_router(loan_routes(loans))
+    app.include_router(dashboard_routes(dashboard))
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
+    app.include_router(dashboard_page_routes(dashboard))
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)

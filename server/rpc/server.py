@@ -6,8 +6,9 @@ from typing import Any, Final
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from xinyidai.v1 import bank_pb2, bank_pb2_grpc, market_pb2, market_pb2_grpc
+from xinyidai.v1 import bank_pb2, bank_pb2_grpc, loan_pb2, loan_pb2_grpc, market_pb2, market_pb2_grpc
 
+from server.rpc.loans import LoanServicer
 from server.rpc.market import MarketServicer
 from server.rpc.servicer import BankServicer
 from server.settings import ServerSettings
@@ -16,6 +17,7 @@ _MAX_RECEIVE: Final = 256 * 1024
 _SERVICES: Final = (
     bank_pb2.DESCRIPTOR.services_by_name["BankService"].full_name,
     market_pb2.DESCRIPTOR.services_by_name["MarketService"].full_name,
+    loan_pb2.DESCRIPTOR.services_by_name["LoanService"].full_name,
 )
 
 
@@ -37,7 +39,9 @@ class BankEdge:
         await self.server.stop(grace_seconds)
 
 
-def build_bank_edge(settings: ServerSettings, servicer: BankServicer, market: MarketServicer) -> BankEdge:
+def build_bank_edge(
+    settings: ServerSettings, servicer: BankServicer, market: MarketServicer, loans: LoanServicer
+) -> BankEdge:
     """Raises `OSError` for unreadable files, `RuntimeError` when the address is taken."""
     server = grpc.aio.server(
         options=[
@@ -51,6 +55,7 @@ def build_bank_edge(settings: ServerSettings, servicer: BankServicer, market: Ma
     )
     bank_pb2_grpc.add_BankServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     market_pb2_grpc.add_MarketServiceServicer_to_server(market, server)  # type: ignore[no-untyped-call]
+    loan_pb2_grpc.add_LoanServiceServicer_to_server(loans, server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

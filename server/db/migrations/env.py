@@ -8,7 +8,9 @@ from server.authorizations import models as _authorizations  # noqa: F401
 from server.banks import models as _banks  # noqa: F401
 from server.db.base import Record
 from server.enterprises import models as _enterprises  # noqa: F401
+from server.loans import models as _loans  # noqa: F401
 from server.market import models as _market  # noqa: F401
+from server.risk import models as _risk  # noqa: F401
 
 context.configure(
     connection=context.config.attributes["connection"],
