@@ -39,6 +39,7 @@ from bank_sdk.errors import (
     KeyStoreError,
     ListExpired,
     ListRolledBack,
+    LoanRefused,
     LossyBinLabels,
     MarketRefused,
     MissingPolicyRequired,
@@ -73,6 +74,7 @@ from bank_sdk.fit.train import TrainedModel, train_on_codes
 from bank_sdk.fit.trees import TrainedTrees, TreeOptions, train_trees
 from bank_sdk.fit.woe import ScorecardOptions
 from bank_sdk.keys import KeyStore
+from bank_sdk.loans import Loan, LoanClient, LoanFiling, LoanScheme
 from bank_sdk.market import DemandNotice, LoanProduct, MarketClient, MarketDemand, MarketOffer, MatchReason
 from bank_sdk.metrics import Discrimination, discrimination
 from bank_sdk.models.importers.imports import Import
@@ -155,8 +157,13 @@ __all__ = [
     "Level",
     "ListExpired",
     "ListRolledBack",
+    "Loan",
+    "LoanClient",
+    "LoanFiling",
     "LoanProduct",
     "LoanPurpose",
+    "LoanRefused",
+    "LoanScheme",
     "LossyBinLabels",
     "LostBin",
     "MarketClient",

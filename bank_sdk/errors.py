@@ -38,6 +38,7 @@ BankSdkError
  │   ├─ ModelRefused              the model or its catalogue
  │   ├─ RequestRefused            the request itself
  │   ├─ MarketRefused             the market: a demand, product or offer is not in a state that allows it
+ │   ├─ LoanRefused               a loan, or a scheme that shares its risk, does not allow it (any more)
  │   └─ Unavailable               try again later; `retry_after` in seconds, if the service said so
  └─ VerificationError             an answer or a receipt does not check; nothing was decrypted, or the result is void
      ├─ AnswerNotFresh            a fresh assessment was asked for and an earlier one came back
@@ -272,6 +273,10 @@ class MarketRefused(ServiceError):
     pass
 
 
+class LoanRefused(ServiceError):
+    pass
+
+
 class Unavailable(ServiceError):
     retry_after: float | None = None
 
@@ -323,7 +328,11 @@ _GROUPS: Final[dict[type[ServiceError], str]] = {
     ),
     MarketRefused: (
         "DEMAND_UNKNOWN DEMAND_STATE DEMAND_VERSION DEMAND_FULL PRODUCT_UNKNOWN PRODUCT_VERSION PRODUCT_CRITERIA "
-        "QUOTA_EXHAUSTED OFFER_UNKNOWN OFFER_EXISTS OFFER_STATE"
+        "QUOTA_EXHAUSTED OFFER_UNKNOWN OFFER_EXISTS OFFER_STATE DEMAND_LIMIT PRODUCT_LIMIT"
+    ),
+    LoanRefused: (
+        "LOAN_UNKNOWN LOAN_STATE LOAN_TERMS REPORT_CONFLICT SCHEME_UNKNOWN FILING_UNKNOWN FILING_STATE "
+        "FILING_INELIGIBLE RISK_CAP FUSE_PAUSED FUND_SHORT"
     ),
     Unavailable: "ENCLAVE_UNAVAILABLE OVERLOADED FEATURES_OUTDATED",
     ServiceError: "INTERNAL",

@@ -11,8 +11,8 @@ from xinyidai.signing import Claims, DocumentMalformed
 from xinyidai.v1 import market_pb2, market_pb2_grpc
 
 from bank_sdk.client import BankClient
-from bank_sdk.errors import InputError, VerificationError
-from bank_sdk.wire import call, every_entry, service_error
+from bank_sdk.errors import VerificationError
+from bank_sdk.wire import call, checked_request, every_entry, service_error
 
 _PAGE: Final = 200
 
@@ -177,14 +177,7 @@ class MarketClient:
 
     async def _call(self, method: Any, make_request: Callable[[], Any]) -> Any:
         """Every method of the market is safe to repeat. Raises `InputError` for what no message can carry."""
-
-        def request() -> Any:
-            try:
-                return make_request()
-            except (ValueError, TypeError) as error:
-                raise InputError(f"a value is out of its range: {error}") from error
-
-        return await call(method, request, self._timeout, repeatable=True)
+        return await call(method, checked_request(make_request), self._timeout, repeatable=True)
 
 
 def _product(entry: market_pb2.Product) -> LoanProduct:

@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from xinyidai.reasons import Reason
 from xinyidai.status import read_error
 
-from bank_sdk.errors import ERROR_OF, ServiceError, Unavailable, VerificationError
+from bank_sdk.errors import ERROR_OF, InputError, ServiceError, Unavailable, VerificationError
 
 Answer = TypeVar("Answer")
 
@@ -98,6 +98,18 @@ class Backoff:
         if wait >= self.remaining():
             raise error
         await asyncio.sleep(wait)
+
+
+def checked_request(make_request: Callable[[], Any]) -> Callable[[], Any]:
+    """`make_request`, raising `InputError` for what no message can carry."""
+
+    def request() -> Any:
+        try:
+            return make_request()
+        except (ValueError, TypeError) as error:
+            raise InputError(f"a value is out of its range: {error}") from error
+
+    return request
 
 
 async def call(

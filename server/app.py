@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ from xinyidai.identity import Role, TrustAnchor, load_chain
 from server.admission import Admission
 from server.bell import Bell
 from server.clock import Clock
-from server.commands import add_bank, drop_bank, now, objections
+from server.commands import add_bank, drop_bank, now, objections, open_database
+from server.dashboard.service import DashboardService
 from server.db import Database, SchemaOutdated, check_schema, migrate
 from server.enclaves import Enclaves, build_enclaves
 from server.errors import Refused
+from server.loans.desk import LoanDesk
 from server.logs import configure_logging
 from server.market.desk import MarketDesk
+from server.market.door import EnterpriseDoor
 from server.market.rules import MarketRules
 from server.relay.alerts import AlertRelay
 from server.relay.banks import BankRelay
@@ -35,6 +39,8 @@ from server.relay.journal import Journal
 from server.relay.whitelist import WhiteListRelay
 from server.rest.app import build_rest
 from server.rest.https import RestEdge
+from server.risk.commands import add_risk_commands, run_risk
+from server.rpc.loans import LoanServicer
 from server.rpc.market import MarketServicer
 from server.rpc.outreach import AlertServicer, WhiteListServicer
 from server.rpc.server import BankEdge, build_bank_edge
@@ -102,8 +108,8 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     journal = Journal(database, clock)
     # A place for each edge: the public one cannot crowd out the banks.
     banks, public = Admission(settings.max_concurrent_calls), Admission(settings.max_concurrent_calls)
-    relay = BankRelay(enclaves, database, journal, settings.stream_silence_seconds)
-    desk, bell = build_desk(settings, database, clock), Bell()
+    relay, door = BankRelay(enclaves, database, journal, settings.stream_silence_seconds), build_door(settings)
+    desk, loans, bell = build_desk(settings, database, door, clock), LoanDesk(database, door, clock), Bell()
     consent = ConsentRelay(enclaves, database, journal)
     lists = WhiteListRelay(enclaves, database, journal, bell, settings.white_list_refresh_seconds)
     alerts = AlertRelay(enclaves, database, journal, bell)
@@ -114,15 +120,18 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
         MarketServicer(relay, desk, banks, Admission(settings.max_concurrent_calls)),
         WhiteListServicer(relay, lists, banks, streams),
         AlertServicer(relay, alerts, banks, streams),
+        LoanServicer(relay, loans, banks),
     )
-    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), consent, desk, lists, public)
+    dashboard = DashboardService(database, clock, settings.dashboard_seconds)
+    enterprises = EnterpriseRelay(enclaves, journal)
+    app = build_rest(database, enclaves, enterprises, consent, desk, lists, loans, dashboard, public)
     return Server(
         edge,
         RestEdge(settings, app),
         database,
         enclaves,
         desk,
-        Clock(settings.market_sweep_seconds, desk.sweep),
+        Clock(settings.market_sweep_seconds, desk.sweep, loans.sweep),
         bell,
         Clock(settings.outreach_sweep_seconds, lists.sweep, alerts.sweep),
         Courier(enclaves, database, build_http(settings), clock, settings.events_seconds),
@@ -130,12 +139,24 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     )
 
 
-def build_desk(settings: ServerSettings, database: Database, clock: Callable[[], int]) -> MarketDesk:
+def build_door(settings: ServerSettings) -> EnterpriseDoor:
     """Raises `OSError`, `DocumentError` for an unreadable registrar file."""
     raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
     registrar = TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
-    rules = MarketRules(settings.market_hold_seconds, settings.market_grab_seconds)
-    return MarketDesk(database, registrar, [enclave.id for enclave in settings.enclaves], rules, clock)
+    return EnterpriseDoor(registrar, [enclave.id for enclave in settings.enclaves])
+
+
+def build_desk(
+    settings: ServerSettings, database: Database, door: EnterpriseDoor, clock: Callable[[], int]
+) -> MarketDesk:
+    rules = MarketRules(
+        settings.market_hold_seconds,
+        settings.market_grab_seconds,
+        settings.market_fulfil_seconds,
+        settings.market_open_demands,
+        settings.market_open_products,
+    )
+    return MarketDesk(database, door, rules, clock)
 
 
 async def serve(settings: ServerSettings) -> None:
@@ -155,7 +176,8 @@ async def serve(settings: ServerSettings) -> None:
     await server.stop()
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The commands of `xyd-server`."""
     parser = argparse.ArgumentParser(prog="xyd-server", description="各方之间的平台 / The platform between the parties")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
@@ -178,11 +200,12 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "objections":
             command.add_argument("--operator", required=True, help="经办人,记入日志 / who looks; it is recorded")
+    add_risk_commands(commands.add_parser("risk", help="风险分担 / risk sharing"))
     return parser
 
 
 def main(arguments: list[str] | None = None) -> None:
-    chosen = _parser().parse_args(arguments)
+    chosen = build_parser().parse_args(arguments)
     configure_logging()
     os.umask(0o077)
     try:
@@ -197,6 +220,9 @@ def _run(chosen: Any, settings: ServerSettings) -> None:
     elif chosen.command == "migrate":
         migrate(settings.database_url.get_secret_value())
         print("数据库已就绪 / the database is ready")
+    elif chosen.command == "risk":
+        with closing(open_database(settings)) as database:
+            print(run_risk(database, chosen, now))
     elif chosen.command == "add-bank":
         bank = add_bank(settings, chosen.id, chosen.name_zh, chosen.name_en, chosen.certificate, chosen.events_url)
         print(f"已登记银行 {bank} / registered bank {bank}")

@@ -25,7 +25,8 @@ def now() -> int:
     return int(time.time())
 
 
-def _open(settings: ServerSettings) -> Database:
+def open_database(settings: ServerSettings) -> Database:
+    """To be closed. Raises `SchemaOutdated`."""
     database = Database(settings.database_url.get_secret_value())
     with database.engine.connect() as connection:
         check_schema(connection)
@@ -52,7 +53,7 @@ def add_bank(
     if identity.name != bank:
         raise CertificateInUse("证书属于另一家银行 / the certificate names another bank")
     registration = Registration(bank, name_zh.strip(), name_en.strip(), thumbprint(chain[0]))
-    database = _open(settings)
+    database = open_database(settings)
     try:
         with database.transaction("add bank") as session:
             register_bank(session, registration, clock())
@@ -68,7 +69,7 @@ def add_bank(
 def drop_bank(settings: ServerSettings, raw_id: str, clock: Clock = now) -> BankId:
     """The bank is refused from its next call on. Raises `ValueError`, `Refused`, `SchemaOutdated`."""
     bank = parse_bank_id(raw_id)
-    database = _open(settings)
+    database = open_database(settings)
     try:
         with database.transaction("remove bank") as session:
             remove_bank(session, bank)
@@ -82,7 +83,7 @@ def objections(settings: ServerSettings, operator: str, clock: Clock = now) -> s
     """JSON: objections by stage, how many were decided in time, and the late ones by id. Who looks is recorded.
 
     Raises `Refused`, `SchemaOutdated`."""
-    database = _open(settings)
+    database = open_database(settings)
     try:
         with database.transaction("look at objections") as session:
             found = overview(session, operator, clock())

@@ -52,6 +52,14 @@ class ServerSettings(BaseSettings):
     """How long a bank that grabbed or was assigned a demand may think before its place falls to another."""
     market_grab_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)
     """How long a demand waits to be grabbed before the platform assigns it to the bank that fits best."""
+    market_fulfil_seconds: int = Field(default=14 * 86_400, ge=1, le=366 * 86_400)
+    """How long a bank has from the acceptance of its offer to paying out; then the demand ends."""
+    market_open_demands: int = Field(default=10, ge=1, le=10_000)
+    """Demands one enterprise may have open or accepted at a time."""
+    market_open_products: int = Field(default=50, ge=1, le=10_000)
+    """Products one bank may have open at a time."""
+    dashboard_seconds: float = Field(default=3_600, ge=0, le=86_400)
+    """How old the dashboard may be: what happens between two of its versions cannot be told apart."""
     market_sweep_seconds: float = Field(default=1, gt=0, le=3_600)
     """How often the market's clock is looked at."""
     white_list_refresh_seconds: int = Field(default=600, ge=1, le=86_400)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table as Rows
 
-from bank_sdk.commands import clear, keys, outreach, portfolio
+from bank_sdk.commands import clear, keys, outreach, portfolio, work
 from bank_sdk.commands.models import Conversion, plan, read_model
 from bank_sdk.commands.profile import Profile
 from bank_sdk.commands.shared import (
@@ -44,6 +44,7 @@ app.command("white-list")(outreach.white_list)
 app.command("alerts")(outreach.alerts)
 app.command("monitor")(outreach.monitor)
 app.command("plan")(plan)
+app.command("work")(work.work)
 
 
 @app.command()

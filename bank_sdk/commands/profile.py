@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import typer
 
+from bank_sdk.client import BankClient
 from bank_sdk.credentials import BankCredentials
 from bank_sdk.errors import InputError
 from bank_sdk.keys import KeyStore
@@ -60,12 +61,20 @@ class Profile:
 
     def connect(self, store: KeyStore | None = None) -> BankClientSync:
         """A connected client. Raises what `BankClient.connect` raises."""
-        passphrase = secret(KEY_VARIABLE, "私钥口令 / key passphrase") if self.key_is_encrypted else None
-        credentials = BankCredentials.from_files(
-            self.certificate, self.key, self.service_ca, enclave_ca=self.enclave_ca, passphrase=passphrase
-        )
         return BankClientSync.connect(
-            self.address, credentials, self.enclaves, key_store=store or self.store(), timeout=self.timeout
+            self.address, self._credentials(), self.enclaves, key_store=store or self.store(), timeout=self.timeout
+        )
+
+    async def connect_async(self, store: KeyStore) -> BankClient:
+        """Like `connect`, for what runs on an event loop."""
+        return await BankClient.connect(
+            self.address, self._credentials(), self.enclaves, key_store=store, timeout=self.timeout
+        )
+
+    def _credentials(self) -> BankCredentials:
+        passphrase = secret(KEY_VARIABLE, "私钥口令 / key passphrase") if self.key_is_encrypted else None
+        return BankCredentials.from_files(
+            self.certificate, self.key, self.service_ca, enclave_ca=self.enclave_ca, passphrase=passphrase
         )
 
 

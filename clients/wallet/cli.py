@@ -15,6 +15,7 @@ from xinyidai.signing import DocumentError
 
 from clients.tables import folding_table
 from clients.wallet.consent_cli import app as consent_app
+from clients.wallet.loans_cli import app as loans_app
 from clients.wallet.market_cli import app as market_app
 from clients.wallet.options import Address, Folder, Passphrase, console, opened
 from clients.wallet.platform import WalletError
@@ -38,6 +39,7 @@ _NO_VALUE = {
 app.add_typer(market_app, name="market")
 app.add_typer(white_list_app, name="white-list")
 app.add_typer(consent_app, name="consent")
+app.add_typer(loans_app, name="loan")
 Digest = Annotated[str, typer.Argument(help="授权摘要或其开头 / digest of the authorization, or how it begins")]
 
 

@@ -38,11 +38,13 @@ class Platform:
         context = ssl.create_default_context(cafile=str(anchor))
         self._http = httpx.Client(base_url=url, verify=context, timeout=_TIMEOUT_SECONDS, trust_env=False)
 
-    def get(self, path: str, *, access: str | None = None, demand: str | None = None, **query: Any) -> Any:
-        """`access`, `demand`: the signed document that opens what is read, if anything does."""
-        headers = {"Authorization": f"Access {access}"} if access else {}
-        if demand:
-            headers = {"Authorization": f"Demand {demand}"}
+    def get(
+        self, path: str, *, access: str | None = None, demand: str | None = None, loan: str | None = None, **query: Any
+    ) -> Any:
+        """`access`, `demand`, `loan`: the signed document that opens what is read, if anything does."""
+        opens = {"Access": access, "Demand": demand, "Loan": loan}
+        given = [f"{scheme} {token}" for scheme, token in opens.items() if token]
+        headers = {"Authorization": given[0]} if given else {}
         return self._call("GET", path, headers=headers, params=query)
 
     def post(self, path: str, **members: str) -> Any:

@@ -30,6 +30,7 @@ from xinyidai.files import write_whole
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage
+from xinyidai.loans import LoanAction, LoanDocument
 from xinyidai.notice import notice_hash, render_notice
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
@@ -38,6 +39,7 @@ from xinyidai.signing import DocumentError, SigningKey
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
 
 from clients.wallet.consent import WalletConsent
+from clients.wallet.loans import WalletLoans
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
@@ -327,6 +329,14 @@ class Wallet:
     def white_list(self) -> WalletWhiteList:
         """Opt in, opt out, and what banks were told besides scores."""
         return WalletWhiteList(self, self._platform, self._key, self._enclaves, self.stamp, self.access)
+
+    @property
+    def loans(self) -> WalletLoans:
+        """What banks reported about this enterprise's loans."""
+        return WalletLoans(self._platform, self._sign_loan)
+
+    def _sign_loan(self, action: LoanAction, **members: Any) -> str:
+        return LoanDocument(self.stamp(), self.enterprise, action, **members).sign(self._key)
 
     @property
     def consent(self) -> WalletConsent:

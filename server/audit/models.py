@@ -41,6 +41,20 @@ class Kind(StrEnum):
     READ_OBJECTIONS = "read_objections"
     ACKNOWLEDGE_EVENTS = "acknowledge_events"
     SET_EVENTS_URL = "set_events_url"
+    REGISTER_LOAN = "register_loan"
+    REPORT_LOAN = "report_loan"
+    CONFIRM_LOAN = "confirm_loan"
+    READ_LOANS = "read_loans"
+    FILE_LOAN = "file_loan"
+    CLAIM_COMPENSATION = "claim_compensation"
+    REPORT_RECOVERY = "report_recovery"
+    PUBLISH_SCHEME = "publish_scheme"
+    CONTRIBUTE = "contribute"
+    APPROVE_CLAIM = "approve_claim"
+    REJECT_CLAIM = "reject_claim"
+    PAY_CLAIM = "pay_claim"
+    WRITE_OFF = "write_off"
+    RESUME_SCHEME = "resume_scheme"
 
 
 class AuditEvent(Record, table=True):

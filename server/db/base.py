@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, ColumnElement, Integer, MetaData, inspect, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col
 
@@ -31,6 +31,26 @@ def insert_or_ignore(session: Session, table: type[Record], rows: Sequence[Mappi
     """One atomic statement: a row whose key is taken already changes nothing."""
     if rows:
         session.execute(_insert(session, table).values([dict(row) for row in rows]).on_conflict_do_nothing())
+
+
+def insert_if_new(session: Session, table: type[Record], row: Mapping[str, Any]) -> bool:
+    """One atomic statement: whether the row was stored; False when a key of it is taken."""
+    key = next(iter(inspect(table).primary_key))
+    statement = _insert(session, table).values(**row).on_conflict_do_nothing().returning(key)
+    return session.execute(statement).first() is not None
+
+
+def take_row(session: Session, table: type[Record], *conditions: ColumnElement[bool], **values: Any) -> bool:
+    """One UPDATE of one row, which stays locked to the end of the transaction; whether the conditions held."""
+    key = next(iter(inspect(table).primary_key))
+    taken = session.execute(
+        update(table)
+        .where(*conditions)
+        .values(**(values or {key.name: key}))
+        .returning(key)
+        .execution_options(synchronize_session=False)
+    )
+    return taken.first() is not None
 
 
 def insert_or_update(

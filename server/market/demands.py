@@ -16,6 +16,7 @@ from server.authorizations.service import state_at
 from server.errors import RequestInvalid
 from server.market.errors import DemandClosed, DemandFull, DemandUnknown, GrantUnfit
 from server.market.feed import News, publish_news
+from server.market.limits import check_demands, hold_party
 from server.market.matching import Listed, Ranked, rank
 from server.market.models import Candidate, Demand, DemandVersion, NoticeKind, Offer, Place
 from server.market.offers import close_offers, undo_acceptance
@@ -29,8 +30,9 @@ _LONGEST_SECONDS = 366 * 86_400
 def post_demand(
     session: Session, demand_id: str, raw: str, document: DemandDocument, rules: MarketRules, now: int
 ) -> Demand:
-    """Store a verified document, and match it. Raises `RequestInvalid`."""
+    """Store a verified document, and match it. Raises `RequestInvalid`, `TooManyDemands`."""
     terms = _checked(document.terms, now)
+    hold_party(session, document.enterprise)
     row = {
         "demand_id": demand_id,
         "enterprise": document.enterprise,
@@ -43,6 +45,7 @@ def post_demand(
         **_columns(terms),
     }
     session.execute(insert(Demand), [row])
+    check_demands(session, document.enterprise, rules.open_demands)
     _keep_version(session, demand_id, 1, raw, now)
     return rematch(session, demand_id, now)
 
@@ -101,6 +104,19 @@ def expire_demand(session: Session, demand_id: str, now: int) -> Demand:
     """Raises `DemandClosed` when it is not open or not yet due."""
     due = col(Demand.expires_at) <= now
     demand = take_demand(session, demand_id, OPEN, due, state=str(DemandState.EXPIRED), ended_at=now)
+    _end(session, demand, now)
+    return demand
+
+
+def expire_acceptance(session: Session, demand_id: str, rules: MarketRules, now: int) -> Demand:
+    """The bank that won has not paid out in time: the quota is free again, and the enterprise may post anew.
+
+    Raises `DemandClosed` when it did, or when the time is not over.
+    """
+    due = col(Demand.accepted_at) <= now - rules.fulfil_seconds
+    ended = {"state": str(DemandState.EXPIRED), "ended_at": now}
+    demand = take_demand(session, demand_id, (DemandState.ACCEPTED,), due, **ended)
+    undo_acceptance(session, demand, now)
     _end(session, demand, now)
     return demand
 

@@ -1,30 +1,24 @@
 """The market as the edges use it: documents verified, changes with their line in the audit, waiting readers woken."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final, TypeVar
 
-from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 from xinyidai.demands import DEMAND_TYPE, DemandAction, DemandDocument, demand_id, parse_demand_document
 from xinyidai.identifiers import BankId
-from xinyidai.identity import TrustAnchor, verify_with_chain
 from xinyidai.market import DeclineReason, ProductTerms
-from xinyidai.reasons import Reason
-from xinyidai.requests import MAX_SKEW_SECONDS
-from xinyidai.signing import DocumentError, VerifyingKey
 
+from server.audit.changes import change_audited
 from server.audit.models import Kind
-from server.audit.service import OK, Event, append
+from server.audit.service import OK, Event
 from server.db import Database
-from server.enterprises.models import Enterprise
-from server.errors import AudienceUnknown, Refused
 from server.market import demands, offers, products
-from server.market.errors import KeyReplaced, MarketRefused
+from server.market.door import EnterpriseDoor, Verified, spend
+from server.market.errors import MarketRefused
+from server.market.limits import check_products, hold_party
 from server.market.matching import Listed, Wanted, unmet_criteria
-from server.market.models import Demand, Offer, Place, Product, SpentNonce
+from server.market.models import Demand, Offer, Place, Product
 from server.market.rules import MarketRules
 from server.market.sweep import sweep
 from server.market.views import (
@@ -46,31 +40,18 @@ _WAIT_SECONDS: Final = 1.0
 Done = TypeVar("Done")
 
 
-class NonceSpent(MarketRefused):
-    reason = Reason.NONCE_SPENT
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    raw: str
-    document: DemandDocument
-    key_thumbprint: str
-
-
 class MarketDesk:
-    """Every method raises `Refused` or `DocumentError`. `audience`: names under which this platform is spoken to."""
+    """Every method raises `Refused` or `DocumentError`."""
 
     def __init__(
         self,
         database: Database,
-        registrar: TrustAnchor,
-        audience: Collection[str],
+        door: EnterpriseDoor,
         rules: MarketRules,
         clock: Callable[[], int],
     ) -> None:
         self._database = database
-        self._registrar = registrar
-        self._audience = frozenset(audience)
+        self._door = door
         self._rules = rules
         self._clock = clock
         self._changed = asyncio.Event()
@@ -86,7 +67,7 @@ class MarketDesk:
             raise MarketRefused("a document that reads goes into the header of a reading request")
 
         def work(session: Session) -> EnterpriseView:
-            self._spend(session, verified, now)
+            spend(session, verified)
             demand = self._carry_out(session, verified, now)
             carry_demand(session, document.enterprise, document.action, raw)
             return enterprise_view(session, document.enterprise, demand.demand_id)
@@ -97,12 +78,12 @@ class MarketDesk:
     async def read(self, raw: str, wanted: str | None = None) -> list[EnterpriseView]:
         """The enterprise's own demands, newest first, or the one `wanted`. The document is spent."""
         verified = self._verify(raw)
-        document, now = verified.document, self._clock()
+        document = verified.document
         if document.action is not DemandAction.READ or document.demand not in (None, wanted):
             raise MarketRefused("reading takes a document with the action read, for these demands")
 
         def work(session: Session) -> list[EnterpriseView]:
-            self._spend(session, verified, now)
+            spend(session, verified)
             if wanted is not None:
                 return [enterprise_view(session, document.enterprise, wanted)]
             return enterprise_views(session, document.enterprise)
@@ -120,9 +101,14 @@ class MarketDesk:
     async def publish(self, bank: BankId, code: str, replaces: int, terms: ProductTerms) -> Product:
         now = self._clock()
         event = Event(Kind.PUBLISH_PRODUCT, OK, bank=bank)
-        return await self._change(
-            event, lambda session: products.publish_product(session, bank, code, replaces, terms, now)
-        )
+
+        def work(session: Session) -> Product:
+            hold_party(session, bank)
+            product = products.publish_product(session, bank, code, replaces, terms, now)
+            check_products(session, bank, self._rules.open_products)
+            return product
+
+        return await self._change(event, work)
 
     async def withdraw_product(self, bank: BankId, product_id: str) -> Product:
         now = self._clock()
@@ -204,34 +190,10 @@ class MarketDesk:
 
     # --- Inside -------------------------------------------------------------------------------------------------------
 
-    def _verify(self, raw: str) -> Verified:
-        signed = verify_with_chain(raw, DEMAND_TYPE, self._registrar)
-        document = parse_demand_document(signed.claims)
-        if signed.identity.name != document.enterprise:
-            raise KeyReplaced()
-        document.stamp.check_time(self._clock())
-        if self._audience.isdisjoint(document.stamp.audience):
-            raise AudienceUnknown("aud names nothing of this platform; name its enclaves")
-        return Verified(raw, document, VerifyingKey.of_certificate(signed.certificate).thumbprint)
+    def _verify(self, raw: str) -> Verified[DemandDocument]:
+        return self._door.verify(raw, DEMAND_TYPE, parse_demand_document, self._clock())
 
-    def _spend(self, session: Session, verified: Verified, now: int) -> None:
-        """Once, with the key the enterprise uses now. Raises `NonceSpent`, `KeyReplaced`."""
-        known = session.get(Enterprise, verified.document.enterprise)
-        if known is None or known.key_thumbprint != verified.key_thumbprint:
-            raise KeyReplaced()
-        stamp = verified.document.stamp
-        row = {
-            "enterprise": verified.document.enterprise,
-            "nonce": stamp.nonce,
-            # Its own skew on top: forgotten only when it cannot be used any more.
-            "until": stamp.expires_at + 2 * MAX_SKEW_SECONDS,
-        }
-        try:
-            session.execute(insert(SpentNonce), [row])
-        except IntegrityError as error:
-            raise NonceSpent("this document was used before; sign a new one") from error
-
-    def _carry_out(self, session: Session, verified: Verified, now: int) -> Demand:
+    def _carry_out(self, session: Session, verified: Verified[DemandDocument], now: int) -> Demand:
         raw, document = verified.raw, verified.document
         if document.action is DemandAction.POST:
             return demands.post_demand(session, demand_id(raw), raw, document, self._rules, now)
@@ -246,17 +208,7 @@ class MarketDesk:
     async def _change(self, event: Event, work: Callable[[Session], Done]) -> Done:
         """One transaction with its line in the audit; a refusal gets its line too."""
 
-        def both(session: Session) -> Done:
-            done = work(session)
-            append(session, [event], self._clock())
-            return done
-
-        try:
-            done = await asyncio.shield(self._database.change(str(event.kind), both))
-        except (Refused, DocumentError) as error:
-            refused = replace(event, outcome=str(error.reason))
-            await self._database.change(f"{event.kind} refused", append, [refused], self._clock())
-            raise
+        done = await change_audited(self._database, self._clock, event, work)
         self._wake()
         return done
 

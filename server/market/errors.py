@@ -2,6 +2,7 @@
 
 Refused
  └─ MarketRefused
+     ├─ NonceSpent                                     the document was used before
      ├─ DemandUnknown, ProductUnknown, OfferUnknown    there is none, or it is not the caller's
      ├─ DemandClosed                                   the demand is in no state that allows this
      ├─ DemandChanged, ProductChanged                  another version is in force
@@ -11,6 +12,7 @@ Refused
      ├─ OfferExists                                    the bank has made its offer for this version
      ├─ OfferClosed                                    the offer no longer stands
      ├─ GrantUnfit                                     no such authorization of this enterprise, bank and demand
+     ├─ TooManyDemands, TooManyProducts                as many are open as one party may have
      └─ KeyReplaced                                    signed with a key the enterprise no longer uses
 """
 
@@ -94,3 +96,18 @@ class KeyReplaced(MarketRefused):
 
     def __init__(self) -> None:
         super().__init__("register this key first; the platform knows none, or another one, of this enterprise")
+
+
+class NonceSpent(MarketRefused):
+    reason = Reason.NONCE_SPENT
+
+    def __init__(self) -> None:
+        super().__init__("this document was used before; sign a new one")
+
+
+class TooManyDemands(MarketRefused):
+    reason = Reason.DEMAND_LIMIT
+
+
+class TooManyProducts(MarketRefused):
+    reason = Reason.PRODUCT_LIMIT

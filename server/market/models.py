@@ -158,6 +158,14 @@ class Offer(Record, table=True):
     made_at: int = Field(sa_type=BigInteger)
 
 
+class Party(Record, table=True):
+    """One row a bank or enterprise, locked while what it has open is counted."""
+
+    __tablename__ = "market_party"
+
+    party: str = Field(primary_key=True, max_length=63)
+
+
 class Feed(Record, table=True):
     """The number of a bank's last notice: its row is locked to the end of a transaction, so numbers appear in order."""
 

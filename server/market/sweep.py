@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 from xinyidai.market import DemandState, OfferState
 
 from server.db import Database
-from server.market.demands import expire_demand, rematch
+from server.market.demands import expire_acceptance, expire_demand, rematch
 from server.market.errors import MarketRefused
 from server.market.models import Candidate, Demand, Offer, Place, Product, SpentNonce
 from server.market.offers import assign, expire_offer, lapse_hold
@@ -28,14 +28,14 @@ Step = Callable[[Session], object]
 def sweep(database: Database, rules: MarketRules, now: int) -> int:
     """Do what is due; returns how many things were done.
 
-    Order: demands end, offers end, places fall free, products are looked through anew, demands nobody grabbed are
-    assigned. Raises `StorageFailed`.
+    Order: demands end, acceptances without payment end, offers end, places fall free, products are looked through
+    anew, demands nobody grabbed are assigned. Raises `StorageFailed`.
     """
     with database.transaction("end products") as session:
         end_products(session, now)
         session.execute(delete(SpentNonce).where(col(SpentNonce.until) <= now))
     done = 0
-    for find in (_expired_demands, _expired_offers, _due_holds, _due_matches, _due_assignments):
+    for find in (_expired_demands, _late_payments, _expired_offers, _due_holds, _due_matches, _due_assignments):
         with database.reading() as session:
             steps = list(find(session, rules, now))
         done += sum(_try(database, step) for step in steps)
@@ -57,6 +57,13 @@ def _expired_demands(session: Session, _: MarketRules, now: int) -> Iterable[Ste
     query = select(Demand.demand_id).where(col(Demand.state).in_(OPEN), col(Demand.expires_at) <= now)
     for found in session.exec(query.limit(_BATCH)):
         yield _bound(expire_demand, found, now)
+
+
+def _late_payments(session: Session, rules: MarketRules, now: int) -> Iterable[Step]:
+    late = col(Demand.accepted_at) <= now - rules.fulfil_seconds
+    query = select(Demand.demand_id).where(Demand.state == DemandState.ACCEPTED, late)
+    for found in session.exec(query.limit(_BATCH)):
+        yield _bound(expire_acceptance, found, rules, now)
 
 
 def _expired_offers(session: Session, _: MarketRules, now: int) -> Iterable[Step]:

@@ -9,16 +9,21 @@ from starlette.responses import JSONResponse
 from xinyidai.reasons import Reason
 
 from server.admission import Admission
+from server.dashboard.service import DashboardService
 from server.db import Database
 from server.enclaves import Enclaves
+from server.loans.desk import LoanDesk
 from server.market.desk import MarketDesk
+from server.pages.dashboard import dashboard_page_routes
 from server.pages.quality import page_routes
 from server.quality.service import QualityService
 from server.relay.consent import ConsentRelay
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.whitelist import WhiteListRelay
 from server.rest.consent import consent_routes
+from server.rest.dashboard import dashboard_routes
 from server.rest.edge import Edge
+from server.rest.loans import loan_routes
 from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
@@ -39,6 +44,8 @@ def build_rest(
     consent: ConsentRelay,
     desk: MarketDesk,
     lists: WhiteListRelay,
+    loans: LoanDesk,
+    dashboard: DashboardService,
     admission: Admission,
 ) -> FastAPI:
     app = FastAPI(
@@ -54,9 +61,12 @@ def build_rest(
     app.include_router(consent_routes(consent))
     app.include_router(market_routes(desk))
     app.include_router(white_list_routes(lists))
+    app.include_router(loan_routes(loans))
+    app.include_router(dashboard_routes(dashboard))
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
+    app.include_router(dashboard_page_routes(dashboard))
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)

@@ -11,12 +11,15 @@ from xinyidai.v1 import (
     alerts_pb2_grpc,
     bank_pb2,
     bank_pb2_grpc,
+    loan_pb2,
+    loan_pb2_grpc,
     market_pb2,
     market_pb2_grpc,
     whitelist_pb2,
     whitelist_pb2_grpc,
 )
 
+from server.rpc.loans import LoanServicer
 from server.rpc.market import MarketServicer
 from server.rpc.outreach import AlertServicer, WhiteListServicer
 from server.rpc.servicer import BankServicer
@@ -28,6 +31,7 @@ _SERVICES: Final = (
     market_pb2.DESCRIPTOR.services_by_name["MarketService"].full_name,
     whitelist_pb2.DESCRIPTOR.services_by_name["WhiteListService"].full_name,
     alerts_pb2.DESCRIPTOR.services_by_name["AlertService"].full_name,
+    loan_pb2.DESCRIPTOR.services_by_name["LoanService"].full_name,
 )
 
 
@@ -55,6 +59,7 @@ def build_bank_edge(
     market: MarketServicer,
     lists: WhiteListServicer,
     alerts: AlertServicer,
+    loans: LoanServicer,
 ) -> BankEdge:
     """Raises `OSError` for unreadable files, `RuntimeError` when the address is taken."""
     server = grpc.aio.server(
@@ -71,6 +76,7 @@ def build_bank_edge(
     market_pb2_grpc.add_MarketServiceServicer_to_server(market, server)  # type: ignore[no-untyped-call]
     whitelist_pb2_grpc.add_WhiteListServiceServicer_to_server(lists, server)  # type: ignore[no-untyped-call]
     alerts_pb2_grpc.add_AlertServiceServicer_to_server(alerts, server)  # type: ignore[no-untyped-call]
+    loan_pb2_grpc.add_LoanServiceServicer_to_server(loans, server)  # type: ignore[no-untyped-call]
     probe = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
     reflection.enable_server_reflection((*_SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)

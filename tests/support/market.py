@@ -33,7 +33,7 @@ from tests.support.parties import uscc_number
 
 START = 1_790_000_000
 DAY = 86_400
-RULES = MarketRules(hold_seconds=600, grab_seconds=60)
+RULES = MarketRules(hold_seconds=600, grab_seconds=60, fulfil_seconds=60 * DAY, open_demands=1_000)
 YUAN = 100
 WAN = 10_000 * YUAN
 _KEY = SigningKey.generate()

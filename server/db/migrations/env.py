@@ -10,8 +10,10 @@ from server.banks import models as _banks  # noqa: F401
 from server.db.base import Record
 from server.enterprises import models as _enterprises  # noqa: F401
 from server.events import models as _events  # noqa: F401
+from server.loans import models as _loans  # noqa: F401
 from server.market import models as _market  # noqa: F401
 from server.objections import models as _objections  # noqa: F401
+from server.risk import models as _risk  # noqa: F401
 from server.whitelist import models as _whitelist  # noqa: F401
 
 context.configure(
