@@ -35,6 +35,7 @@ from enclave.hardening import harden, leave_network
 from enclave.lineage.answer import LineageDesk
 from enclave.logs import configure_logging
 from enclave.matrix import SnapshotError, SnapshotStore
+from enclave.own_data.desk import OwnDataDesk
 from enclave.rpc.peers import OnlyTheServer
 from enclave.rpc.servicer import EnclaveServicer
 from enclave.scoring.evaluator import Evaluator
@@ -109,6 +110,7 @@ async def build_enclave(
             settings.answer_deadline_trees_ms / 1000,
         ),
         LineageDesk(settings.data_dir, trust, environment, key),
+        OwnDataDesk(settings.data_dir, trust, environment, key.public),
     )
 
 

@@ -24,6 +24,7 @@ from enclave.environment import EnclaveEnvironmentError, Environment, LockedByte
 from enclave.errors import Refused
 from enclave.lineage.answer import LineageDesk
 from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
+from enclave.own_data.desk import OwnDataDesk
 from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
@@ -63,6 +64,7 @@ class EnclaveService:
         trees: TreeStore,
         deadlines: Deadlines,
         desk: LineageDesk,
+        own_data: OwnDataDesk,
     ) -> None:
         self.trust = trust
         self._store = store
@@ -75,6 +77,7 @@ class EnclaveService:
         self._placing = asyncio.Lock()
         self._deadlines = deadlines
         self._desk = desk
+        self._own_data = own_data
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -106,6 +109,14 @@ class EnclaveService:
         now = self._environment.clock()
         request = await self._store.run(grants.verify_lineage_request, self.trust, raw, now)
         return await self._desk.answer(
+            request, self.matrix(), await self._store.run(disputes.left_out, self._environment)
+        )
+
+    async def own_records(self, raw: str) -> str:
+        """The sealed answer to an enterprise's question what is held about it."""
+        now = self._environment.clock()
+        request = await self._store.run(grants.verify_own_records_request, self.trust, raw, now)
+        return await self._own_data.answer(
             request, self.matrix(), await self._store.run(disputes.left_out, self._environment)
         )
 

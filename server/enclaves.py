@@ -51,6 +51,10 @@ class Enclave:
         except grpc.aio.AioRpcError as error:
             raise translate(self.id, error) from error
 
+    def within(self, seconds: float) -> "Enclave":
+        """The same enclave for a call that may take so long, if that is longer than the others may."""
+        return replace(self, deadline_seconds=max(self.deadline_seconds, seconds))
+
     def patient(self) -> "Enclave":
         """The same enclave for a call that streams."""
         return replace(self, deadline_seconds=self.stream_deadline_seconds)

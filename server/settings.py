@@ -50,6 +50,17 @@ class ServerSettings(BaseSettings):
     """How long a demand waits to be grabbed before the platform assigns it to the bank that fits best."""
     market_sweep_seconds: float = Field(default=1, gt=0, le=3_600)
     """How often the market's clock is looked at."""
+    portal_origin: str | None = Field(default=None, pattern=r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?$")
+    """Where browsers find the pages, such as https://portal.example; passkeys are bound to its host. Default:
+    https://localhost:<port of rest_listen>."""
+    session_idle_seconds: int = Field(default=1_800, ge=60, le=86_400)
+    """A session of the pages ends after so long without a request."""
+    session_seconds: int = Field(default=43_200, ge=60, le=7 * 86_400)
+    """And after so long in any case."""
+    requests_per_minute: int = Field(default=6_000, ge=0, le=1_000_000)
+    """Over REST and the pages, for each address; 0: no limit. Behind a proxy all addresses are the proxy's."""
+    sign_ins_per_minute: int = Field(default=30, ge=0, le=10_000)
+    """Of requests that sign in, for each address and for each account; 0: no limit."""
     enclaves: tuple[EnclaveAddress, ...] = Field(min_length=1, max_length=16)
     enclave_deadline_seconds: float = Field(default=10, gt=0, le=600)
     """The longest a single call waits for an enclave; a bank's shorter deadline wins."""

@@ -26,13 +26,14 @@ from xinyidai.authorization import (
     verify_authorization,
 )
 from xinyidai.catalogue import Catalogue, parse_catalogue
-from xinyidai.confidential import OpeningKey
+from xinyidai.confidential import OpeningKey, SealingKey
 from xinyidai.demands import DemandAction, DemandDocument
 from xinyidai.disputes import RecordName
 from xinyidai.identifiers import Uscc, parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role, TrustAnchor, load_chain, verify_with_chain
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage
 from xinyidai.notice import notice_hash, render_notice
+from xinyidai.own_records import OwnRecord, OwnRecords, OwnRecordsRequest, open_own_records
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
 from xinyidai.receipt import RECEIPT_TYPE, Receipt, parse_receipt
@@ -303,13 +304,31 @@ class Wallet:
             raise WalletError("答复与所问不符 / the answer is not to what was asked")
         return found
 
+    def own_records(self, category: str = "", offset: int = 0) -> OwnRecords:
+        """What the city holds about this enterprise, and the records of one category ("": of none). Nobody between
+        wallet and enclave can read the answer. Raises `WalletError`, `DocumentError`."""
+        reader = OpeningKey.generate()
+        request = OwnRecordsRequest(self._stamp(), self.enterprise, category, offset, reader.public)
+        answer = self._platform.post("/v1/own-records", request=request.sign(self._key))
+        found = open_own_records(str(answer["answer"]), reader, self._enclaves)
+        asked = (self.enterprise, request.stamp.nonce, category, offset)
+        if (found.enterprise, found.request, found.category, found.offset) != asked:
+            raise WalletError("答复与所问不符 / the answer is not to what was asked")
+        return found
+
     def dispute(self, lineage: Lineage, record: LineageRecord) -> None:
         """Say that a record is wrong. It is left out from the enclave's next snapshot on, until its department has
         decided. Which record it is can be read by the enclave alone."""
-        self._name_record(Action.DISPUTE, lineage, record)
+        self._name_record(Action.DISPUTE, RecordName(record.category, record.record_id), lineage.dispute_key)
 
     def withdraw_dispute(self, lineage: Lineage, record: LineageRecord) -> None:
-        self._name_record(Action.WITHDRAW_DISPUTE, lineage, record)
+        name = RecordName(record.category, record.record_id)
+        self._name_record(Action.WITHDRAW_DISPUTE, name, lineage.dispute_key)
+
+    def dispute_own(self, shown: OwnRecords, record: OwnRecord, *, withdraw: bool = False) -> None:
+        """The same for a record as `own_records` shows it."""
+        action = Action.WITHDRAW_DISPUTE if withdraw else Action.DISPUTE
+        self._name_record(action, RecordName(shown.category, record.record_id), shown.dispute_key)
 
     def close(self) -> None:
         self._platform.close()
@@ -326,9 +345,8 @@ class Wallet:
         statement = Statement(self._stamp(), self.enterprise, action, authorization=digest)
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
-    def _name_record(self, action: Action, lineage: Lineage, record: LineageRecord) -> None:
-        sealed = RecordName(record.category, record.record_id).seal(lineage.dispute_key)
-        statement = Statement(self._stamp(), self.enterprise, action, record=sealed)
+    def _name_record(self, action: Action, record: RecordName, key: SealingKey) -> None:
+        statement = Statement(self._stamp(), self.enterprise, action, record=record.seal(key))
         self._platform.post("/v1/statements", statement=statement.sign(self._key))
 
     def _checked(self, entry: dict[str, Any]) -> Use:

@@ -1,10 +1,10 @@
 """Authorizations and statements of enterprises, and their reading of their own usage."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from xinyidai.authorization import (
     Authorization,
@@ -17,10 +17,11 @@ from xinyidai.confidential import OpeningKey
 from xinyidai.identity import verify_with_chain
 from xinyidai.lineage import LINEAGE_REQUEST_TYPE, LineageRequest, parse_lineage_request
 from xinyidai.notice import notice_hash
+from xinyidai.own_records import OWN_RECORDS_REQUEST_TYPE, OwnRecordsRequest, parse_own_records_request
 from xinyidai.purposes import check_purpose
 from xinyidai.reasons import Reason
-from xinyidai.requests import MAX_SKEW_SECONDS
-from xinyidai.signing import VerifyingKey, read_unverified
+from xinyidai.requests import MAX_SKEW_SECONDS, Stamp
+from xinyidai.signing import Claims, VerifyingKey, read_unverified
 from xinyidai.statements import (
     ACCESS_TYPE,
     KEY_REGISTRATION_TYPE,
@@ -222,22 +223,37 @@ def _revoke_unseen(connection: sqlite3.Connection, enterprise: str, digest: str)
 
 def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> str:
     """The enterprise that asks to read its own usage; the token is spent."""
-    key = pinned_key(connection, read_unverified(raw).text("sub"))
-    access = parse_access(key.verify(raw, ACCESS_TYPE))
-    trust.check_stamp(access.stamp, now)
-    with transaction(connection, "spend access token"):
-        spend_nonce(connection, key.thumbprint, access.stamp, now)
-    return access.enterprise
+    return _spent_question(connection, trust, raw, ACCESS_TYPE, parse_access, now).enterprise
 
 
 def verify_lineage_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> LineageRequest:
     """What an enterprise asks about one of its own features; the request is spent."""
+    return _spent_question(connection, trust, raw, LINEAGE_REQUEST_TYPE, parse_lineage_request, now)
+
+
+def verify_own_records_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> OwnRecordsRequest:
+    """What an enterprise asks about the records it is in; the request is spent."""
+    return _spent_question(connection, trust, raw, OWN_RECORDS_REQUEST_TYPE, parse_own_records_request, now)
+
+
+class _Question(Protocol):
+    @property
+    def stamp(self) -> Stamp: ...
+
+
+Q = TypeVar("Q", bound=_Question)
+
+
+def _spent_question(
+    connection: sqlite3.Connection, trust: Trust, raw: str, typ: str, parse: Callable[[Claims], Q], now: int
+) -> Q:
+    """A question of type `typ`, signed by the key of the enterprise it names, and spent by being asked."""
     key = pinned_key(connection, read_unverified(raw).text("sub"))
-    request = parse_lineage_request(key.verify(raw, LINEAGE_REQUEST_TYPE))
-    trust.check_stamp(request.stamp, now)
-    with transaction(connection, "spend lineage request"):
-        spend_nonce(connection, key.thumbprint, request.stamp, now)
-    return request
+    question = parse(key.verify(raw, typ))
+    trust.check_stamp(question.stamp, now)
+    with transaction(connection, f"spend {typ}"):
+        spend_nonce(connection, key.thumbprint, question.stamp, now)
+    return question
 
 
 def known_grant(connection: sqlite3.Connection, digest: str) -> tuple[Authorization, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
@@ -19,12 +18,11 @@ from enclave.environment import Environment
 from enclave.errors import Refused
 from enclave.matrix import Matrix
 from enclave.records.disputed import Disputed
+from enclave.timing import whole_seconds
 
 if TYPE_CHECKING:
     from enclave.lineage.trace import Trace
 
-STEP_SECONDS: Final = 1.0
-"""Answers leave at a multiple of it: how long the work took depends on how many records there are."""
 _LIST_BYTES: Final = 40_000
 """What the lists may take of a document, in which everything else is short."""
 _NOT_TRACED: Final = "not_traced"
@@ -49,14 +47,11 @@ class LineageDesk:
     async def answer(self, request: LineageRequest, matrix: Matrix, disputed: Sequence[Disputed]) -> str:
         """The sealed answer. Raises `Refused`; never because of what the records are."""
         feature = feature_of(self._trust.catalogue, request.feature)
-        started = time.monotonic()
-        try:
+        async with whole_seconds():
             async with self._turn:
                 found = await asyncio.to_thread(self._trace, request, feature, matrix, disputed)
             lineage = self._lineage(request, feature, matrix, found)
             return lineage.seal(self._trust.receipt_key, request.reader)
-        finally:
-            await asyncio.sleep(STEP_SECONDS - (time.monotonic() - started) % STEP_SECONDS)
 
     def _trace(
         self, request: LineageRequest, feature: Feature, matrix: Matrix, disputed: Sequence[Disputed]

@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -8,11 +9,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from xinyidai.reasons import Reason
 
+from server.accounts.desk import AccountDesk
+from server.accounts.limits import RateLimiter
 from server.admission import Admission
 from server.db import Database
 from server.enclaves import Enclaves
 from server.market.desk import MarketDesk
 from server.pages.quality import page_routes
+from server.portal import include_portal
+from server.portal.guard import Guard
 from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay
 from server.rest.edge import Edge
@@ -28,8 +33,24 @@ _DESCRIPTION: Final = (
 _MOST_ERRORS: Final = 5
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """What keeps one caller from crowding out the others."""
+
+    admission: Admission
+    requests: RateLimiter
+    """By address, of everything."""
+    sign_ins: RateLimiter
+    """By address and by account, of what signs in."""
+
+
 def build_rest(
-    database: Database, enclaves: Enclaves, relay: EnterpriseRelay, desk: MarketDesk, admission: Admission
+    database: Database,
+    enclaves: Enclaves,
+    relay: EnterpriseRelay,
+    desk: MarketDesk,
+    accounts: AccountDesk,
+    limits: Limits,
 ) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
@@ -45,10 +66,11 @@ def build_rest(
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
+    include_portal(app, Guard(accounts, limits.sign_ins))
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)
-    app.add_middleware(Edge, admission=admission)
+    app.add_middleware(Edge, admission=limits.admission, limiter=limits.requests)
     return app
 
 

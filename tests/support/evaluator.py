@@ -19,6 +19,7 @@ from enclave.authority.trust import Trust
 from enclave.environment import SoftwareEnvironment
 from enclave.lineage.answer import LineageDesk
 from enclave.matrix import SnapshotStore
+from enclave.own_data.desk import OwnDataDesk
 from enclave.scoring.evaluator import Job
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
@@ -95,7 +96,10 @@ async def build_service(
 
     evaluator = InProcessEvaluator(frames)
     epoch = await store.run(current_epoch, environment)
-    desk = LineageDesk(folder, trust, environment, await store.run(dispute_key, environment))
+    key_of_disputes = await store.run(dispute_key, environment)
+    desk = LineageDesk(folder, trust, environment, key_of_disputes)
+    own_data = OwnDataDesk(folder, trust, environment, key_of_disputes.public)
+    trees = TreeStore(folder / "trees")
     return EnclaveService(
-        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk
+        trust, store, snapshots, environment, evaluator, epoch, trees, Deadlines(), desk, own_data
     ), evaluator

@@ -1,6 +1,6 @@
 """The whole system as real processes, with parties that use it as their own programs do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -50,10 +50,19 @@ def cells_of(system: System, enterprise: str) -> dict[str, int]:
     return {feature.code: int(cell) for feature, cell in zip(catalogue.features, row, strict=True)}
 
 
-def city_system(root: Path, *, enterprises: int = 200, banks: Sequence[str] = ("bank-a", "bank-b")) -> System:
-    """Not started: a synthetic city, loaded, with registered banks."""
-    deployment = Deployment.create(root, enclave={"answer_deadline_ms": 0, "workers": 1})
+def city_system(
+    root: Path,
+    *,
+    enterprises: int = 200,
+    banks: Sequence[str] = ("bank-a", "bank-b"),
+    server: Mapping[str, str | int] | None = None,
+    change: Callable[[Path], None] = lambda _: None,
+) -> System:
+    """Not started: a synthetic city, loaded, with registered banks. `server`: settings beside the defaults; `change`:
+    done to the folder of records before they are loaded."""
+    deployment = Deployment.create(root, enclave={"answer_deadline_ms": 0, "workers": 1}, server=server)
     generate_city(enterprises=enterprises, seed=7, as_of=AS_OF, out=deployment.records)
+    change(deployment.records)
     system = System(deployment)
     system.load(AS_OF)
     system.migrate()
