@@ -30,6 +30,16 @@ setup: .venv/ready
 	VIRTUAL_ENV=.venv $(UV) pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=--editable ./%)
 	touch $@
 
+# The browser of the browser tests, and the tool that tells it whom to trust: from Debian's packages.
+BROWSER := chromium certutil
+.venv/chromium: .venv/ready
+	if ! command -v $(firstword $(BROWSER)) > /dev/null || ! command -v $(lastword $(BROWSER)) > /dev/null; then \
+		if [ "$$(id -u)" = 0 ]; then as=; elif command -v sudo > /dev/null; then as=sudo; else \
+			echo "请安装 chromium 和 libnss3-tools / install chromium and libnss3-tools: apt-get install chromium libnss3-tools" >&2; exit 1; fi; \
+		$$as apt-get update --quiet=2 && $$as env DEBIAN_FRONTEND=noninteractive \
+			apt-get install --quiet=2 --yes --no-install-recommends chromium fonts-noto-cjk libnss3-tools; fi
+	touch $@
+
 demo: setup            ## The main job end to end, on synthetic data
 	$(BIN)/python -m clients.demo
 
@@ -39,7 +49,7 @@ up: setup              ## The whole system in the foreground, with a ready bank,
 test: check            ## Lint, types, import rules and the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: .venv/complete protos-check
+check: .venv/complete .venv/chromium protos-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES)

@@ -34,6 +34,7 @@ from enclave.lineage.rows_in_force import RowDesk, row_now
 from enclave.logs import configure_logging
 from enclave.matrix import SnapshotStore
 from enclave.objections import ObjectionDesk
+from enclave.own_data.desk import OwnDataDesk
 from enclave.process import add_health, catalogue_of, explained, listen_tls, serve_until_told
 from enclave.rpc.outreach import OutreachServicer
 from enclave.rpc.peers import OnlyTheServer
@@ -110,6 +111,7 @@ async def build_enclave(
         ListRules(60 * settings.white_list_lifetime_minutes, settings.white_list_standing_days),
         RowDesk(settings.data_dir, trust, environment, store),
         ObjectionDesk(store, trust, environment, deadline_rule(settings.objection_rule)),
+        OwnDataDesk(settings.data_dir, trust, environment, key.public),
     )
 
 

@@ -24,14 +24,16 @@ from enclave.authority.trees import TreeStore
 from enclave.authority.trust import Trust
 from enclave.environment import EnclaveEnvironmentError, Environment, LockedBytes
 from enclave.errors import Refused
-from enclave.lineage.answer import LineageDesk, at_whole_seconds
+from enclave.lineage.answer import LineageDesk
 from enclave.lineage.rows_in_force import RowDesk, cells_of
 from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
 from enclave.objections import ObjectionDesk, ObjectionProgress
 from enclave.outreach import Outreach
+from enclave.own_data.desk import OwnDataDesk
 from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
+from enclave.timing import whole_seconds
 from enclave.whitelist.lists import ListRules
 
 _UPLOADS = 2
@@ -73,6 +75,7 @@ class EnclaveService:
         list_rules: ListRules,
         rows: RowDesk,
         objections: ObjectionDesk,
+        own_data: OwnDataDesk,
     ) -> None:
         self.trust = trust
         self._store = store
@@ -87,6 +90,7 @@ class EnclaveService:
         self._desk = desk
         self._rows = rows
         self._objections = objections
+        self._own_data = own_data
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -117,7 +121,7 @@ class EnclaveService:
         done = self._store.run(grants.submit_statement, self.trust, self._environment, self._desk.key, raw, now)
         if "record" not in said.members:
             return await done
-        async with at_whole_seconds():
+        async with whole_seconds():
             await done
             await self._account_for(said.text("sub"))
         return None
@@ -176,6 +180,13 @@ class EnclaveService:
         row = await self._rows.row(request.enterprise, matrix)
         out = await self._store.run(disputes.left_out, self._environment, request.enterprise)
         return await self._desk.answer(request, matrix, row, out.disputed)
+
+    async def own_records(self, raw: str) -> str:
+        """The sealed answer to an enterprise's question what is held about it."""
+        now = self._environment.clock()
+        request = await self._store.run(access.verify_own_records_request, self.trust, raw, now)
+        out = await self._store.run(disputes.left_out, self._environment, request.enterprise)
+        return await self._own_data.answer(request, self.matrix(), out.disputed)
 
     def quality(self) -> tuple[Matrix, Board | None]:
         """The snapshot in force and the board made with it, if there is one."""

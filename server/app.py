@@ -17,10 +17,23 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from xinyidai.identity import Role, TrustAnchor, load_chain
 
+from server.accounts.desk import AccountDesk
+from server.accounts.limits import RateLimiter
+from server.accounts.models import AccountRole
+from server.accounts.passkeys import Site
+from server.accounts.rules import AccountRules
 from server.admission import Admission
 from server.bell import Bell
 from server.clock import Clock
-from server.commands import add_bank, drop_bank, now, objections, open_database
+from server.commands import (
+    add_bank,
+    add_staff_member,
+    drop_bank,
+    drop_staff_member,
+    now,
+    objections,
+    open_database,
+)
 from server.dashboard.service import DashboardService
 from server.db import Database, SchemaOutdated, check_schema, migrate
 from server.enclaves import Enclaves, build_enclaves
@@ -37,8 +50,8 @@ from server.relay.courier import Courier, build_http
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
 from server.relay.whitelist import WhiteListRelay
-from server.rest.app import build_rest
-from server.rest.https import RestEdge
+from server.rest.app import Limits, build_rest
+from server.rest.https import RestEdge, bind_rest
 from server.risk.commands import add_risk_commands, run_risk
 from server.rpc.loans import LoanServicer
 from server.rpc.market import MarketServicer
@@ -124,10 +137,13 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     )
     dashboard = DashboardService(database, clock, settings.dashboard_seconds)
     enterprises = EnterpriseRelay(enclaves, journal)
-    app = build_rest(database, enclaves, enterprises, consent, desk, lists, loans, dashboard, public)
+    bound = bind_rest(settings)
+    accounts = build_accounts(settings, database, bound.getsockname()[1], clock)
+    limits = Limits(public, RateLimiter(settings.requests_per_minute), RateLimiter(settings.sign_ins_per_minute))
+    app = build_rest(database, enclaves, enterprises, consent, desk, lists, loans, dashboard, accounts, limits)
     return Server(
         edge,
-        RestEdge(settings, app),
+        RestEdge(settings, app, bound),
         database,
         enclaves,
         desk,
@@ -139,11 +155,23 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     )
 
 
+def build_accounts(settings: ServerSettings, database: Database, port: int, clock: Callable[[], int]) -> AccountDesk:
+    """`port`: of the pages, where the settings name no origin. Raises `OSError`, `DocumentError` for an unreadable
+    registrar file."""
+    site = Site(settings.portal_origin or f"https://localhost:{port}")
+    rules = AccountRules(idle=settings.session_idle_seconds, absolute=settings.session_seconds)
+    return AccountDesk(database, registrar_of(settings), site, rules, clock)
+
+
+def registrar_of(settings: ServerSettings) -> TrustAnchor:
+    """Raises `OSError`, `DocumentError`."""
+    raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
+    return TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
+
+
 def build_door(settings: ServerSettings) -> EnterpriseDoor:
     """Raises `OSError`, `DocumentError` for an unreadable registrar file."""
-    raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
-    registrar = TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
-    return EnterpriseDoor(registrar, [enclave.id for enclave in settings.enclaves])
+    return EnterpriseDoor(registrar_of(settings), [enclave.id for enclave in settings.enclaves])
 
 
 def build_desk(
@@ -186,11 +214,18 @@ def build_parser() -> argparse.ArgumentParser:
         ("add-bank", "登记银行,或更换其证书 / register a bank, or renew its certificate"),
         ("remove-bank", "停用银行 / a bank may no longer call"),
         ("objections", "异议办理进度和逾期清单 / how objections are getting on, and which are late, as JSON"),
+        ("add-operator", "添加平台或部门人员,得到一次性登记码 / add an operator, or a department's; prints a code"),
+        ("remove-operator", "停用人员,其会话立即失效 / end an account and its sessions"),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--config", type=Path, required=True)
-        if name.endswith("-bank"):
+        if name.endswith(("-bank", "-operator")):
             command.add_argument("--id", required=True)
+        if name.endswith("-operator"):
+            roles = [AccountRole.OPERATOR, AccountRole.DEPARTMENT]
+            command.add_argument("--role", type=AccountRole, choices=roles, default=AccountRole.OPERATOR)
+        if name == "add-operator":
+            command.add_argument("--name", required=True)
         if name == "add-bank":
             command.add_argument("--name-zh", required=True)
             command.add_argument("--name-en", required=True)
@@ -228,9 +263,15 @@ def _run(chosen: Any, settings: ServerSettings) -> None:
         print(f"已登记银行 {bank} / registered bank {bank}")
     elif chosen.command == "objections":
         print(objections(settings, chosen.operator))
-    else:
+    elif chosen.command == "remove-bank":
         bank = drop_bank(settings, chosen.id)
         print(f"已停用银行 {bank} / bank {bank} may no longer call")
+    elif chosen.command == "add-operator":
+        code = add_staff_member(settings, chosen.role, chosen.id, chosen.name)
+        print(f"登记码,7 日内在 /operator/enrol 使用一次 / enrolment code, good once within 7 days: {code}")
+    else:
+        drop_staff_member(settings, chosen.role, chosen.id)
+        print(f"已停用 {chosen.id} / {chosen.id} may no longer sign in")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from xinyidai.identifiers import BankId, parse_bank_id
+from xinyidai.identifiers import BankId, parse_bank_id, parse_department_id
 from xinyidai.identity import Role, TrustAnchor, load_chain, thumbprint
 
+from server.accounts.events import AccountNote, note
+from server.accounts.models import AccountEventKind, AccountRole
+from server.accounts.rules import AccountRules
+from server.accounts.sessions import close_sessions_of
+from server.accounts.staff import add_staff, disable_staff
 from server.audit.models import Kind
 from server.audit.service import OK, Event, append
 from server.banks.errors import CertificateInUse
@@ -95,3 +100,33 @@ def objections(settings: ServerSettings, operator: str, clock: Clock = now) -> s
     ]
     numbers = {"counts": found.counts, "decided_in_time": found.decided_in_time, "decided_late": found.decided_late}
     return json.dumps({**numbers, "late": late}, indent=1)
+
+
+def add_staff_member(settings: ServerSettings, role: AccountRole, raw_id: str, name: str, clock: Clock = now) -> str:
+    """Add an operator or a department's account, or give one a new code; returns the enrolment code, which is kept
+    nowhere. Raises `ValueError`, `SchemaOutdated`."""
+    staff_id = parse_department_id(raw_id)
+    if not 1 <= len(name.strip()) <= 128:
+        raise ValueError("姓名为 1 至 128 个字符 / a name has 1 to 128 characters")
+    database = open_database(settings)
+    try:
+        with database.transaction("add staff") as session:
+            code = add_staff(session, role, staff_id, name.strip(), clock(), AccountRules())
+            note(session, AccountNote(AccountEventKind.ADD_STAFF, role, staff_id), clock())
+    finally:
+        database.close()
+    return code
+
+
+def drop_staff_member(settings: ServerSettings, role: AccountRole, raw_id: str, clock: Clock = now) -> None:
+    """The account may not sign in again, and its sessions end. Raises `ValueError`, `SchemaOutdated`."""
+    staff_id = parse_department_id(raw_id)
+    database = open_database(settings)
+    try:
+        with database.transaction("remove staff") as session:
+            if not disable_staff(session, role, staff_id):
+                raise ValueError("没有这个账户 / no such account")
+            close_sessions_of(session, role, staff_id)
+            note(session, AccountNote(AccountEventKind.REMOVE_STAFF, role, staff_id), clock())
+    finally:
+        database.close()

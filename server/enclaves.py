@@ -59,6 +59,10 @@ class Enclave:
     def alerts(self) -> alerts_pb2_grpc.EnclaveAlertServiceStub:
         return alerts_pb2_grpc.EnclaveAlertServiceStub(self.channel)  # type: ignore[no-untyped-call]
 
+    def within(self, seconds: float) -> "Enclave":
+        """The same enclave for a call that may take so long, if that is longer than the others may."""
+        return replace(self, deadline_seconds=max(self.deadline_seconds, seconds))
+
     def patient(self) -> "Enclave":
         """The same enclave for a call that streams."""
         return replace(self, deadline_seconds=self.stream_deadline_seconds)

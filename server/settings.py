@@ -66,6 +66,17 @@ class ServerSettings(BaseSettings):
     """A bank's white list is made anew after this long even if nothing changed; well below its lifetime."""
     outreach_sweep_seconds: float = Field(default=2, gt=0, le=3_600)
     """How often it is looked whether a white list or a check after the loan is due."""
+    portal_origin: str | None = Field(default=None, pattern=r"^https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?$")
+    """Where browsers find the pages, such as https://portal.example; passkeys are bound to its host. Default:
+    https://localhost:<port of rest_listen>."""
+    session_idle_seconds: int = Field(default=1_800, ge=60, le=86_400)
+    """A session of the pages ends after so long without a request."""
+    session_seconds: int = Field(default=43_200, ge=60, le=7 * 86_400)
+    """And after so long in any case."""
+    requests_per_minute: int = Field(default=6_000, ge=0, le=1_000_000)
+    """Over REST and the pages, for each address; 0: no limit. Behind a proxy all addresses are the proxy's."""
+    sign_ins_per_minute: int = Field(default=30, ge=0, le=10_000)
+    """Of requests that sign in, for each address and for each account; 0: no limit."""
     enclaves: tuple[EnclaveAddress, ...] = Field(min_length=1, max_length=16)
     enclave_deadline_seconds: float = Field(default=10, gt=0, le=600)
     """The longest a single call waits for an enclave; a bank's shorter deadline wins."""

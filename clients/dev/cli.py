@@ -118,11 +118,13 @@ def up(
 
 def _what_next(system: System, enterprise: str) -> str:
     ready, binaries = system.deployment.root, Path(sys.executable).parent
+    portal = f"https://localhost:{system.rest_url.rpartition(':')[2]}/portal"
     wallet = f"XYD_WALLET={ready}/wallet XYD_WALLET_PASSPHRASE={PASSPHRASE} XYD_PLATFORM={system.rest_url}"
     return f"""
 系统已启动 / the system is up
   银行接口 / banks, gRPC with mTLS    {system.grpc_address}   数据域 / enclave {ENCLAVE_ID}
   企业接口 / enterprises, REST        {system.rest_url}/v1/openapi.json   (curl --cacert {ready}/ca/platform.pem)
+  企业门户 / portal, in a browser      {portal}   (信任 / that trusts {ready}/ca/platform.pem)
   部门归集 / departments, gRPC mTLS   {system.ingest_address}   证书 / certificates {ready}/departments
   银行证书 / bank-a                   {ready}/banks/bank-a/bank.pem, bank.key
   根证书 / roots                      {ready}/ca/platform.pem, enclave.pem

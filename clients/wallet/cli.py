@@ -237,6 +237,38 @@ def lineage(
 
 
 @app.command()
+def records(
+    wallet: Folder,
+    passphrase: Passphrase,
+    category: Annotated[str, typer.Argument(help="类别;缺省为总览 / category; default: an overview")] = "",
+    offset: Annotated[int, typer.Option(min=0, help="跳过的条数 / records to pass over")] = 0,
+    platform: Address = None,
+) -> None:
+    """本市持有哪些本企业记录 / what the city holds about this enterprise."""
+    with opened(wallet, passphrase, platform) as own:
+        found, catalogue = own.own_records(category, offset), own.catalogue()
+    if not category:
+        table = folding_table(
+            "类别 / category", "记录 / records", "未用 / left out", "最近月份 / latest", "最近收到 / received"
+        )
+        for held in found.holdings:
+            title = catalogue.category(held.category).title
+            counts = (str(held.records), str(held.left_out))
+            named = f"{held.category}: {title.zh} / {title.en}"
+            table.add_row(named, *counts, str(held.latest_month or "-"), held.last_received or "-")
+    else:
+        table = folding_table("月份 / month", "来源 / source", "记录 / record", "内容 / content", "作用 / effect")
+        for record in found.records:
+            effect = f"未用 / left out: {record.rule}" if record.rule else "可用 / usable"
+            content = "  ".join(f"{name}={value}" for name, value in record.fields)
+            table.add_row(str(record.month or "-"), record.source, record.record_id, content, effect)
+    console.print(table)
+    console.print(f"截至 / as of {found.as_of}", highlight=False)
+    if found.more:
+        console.print(f"还有更多 / there are more: --offset {offset + len(found.records)}", highlight=False)
+
+
+@app.command()
 def dispute(
     feature: Annotated[str, typer.Argument(help="特征代码 / feature code")],
     category: Annotated[str, typer.Argument(help="类别 / category")],

@@ -12,7 +12,8 @@ from typing import Any, Final, Self
 
 import httpx
 
-_TIMEOUT_SECONDS: Final = 30.0
+_TIMEOUT_SECONDS: Final = 40.0
+"""Longer than the platform lets an enclave take for a sealed answer."""
 
 
 class WalletError(Exception):

@@ -32,6 +32,7 @@ from xinyidai.identity import Role, TrustAnchor, load_chain
 from xinyidai.lineage import Lineage, LineageRecord, LineageRequest, open_lineage
 from xinyidai.loans import LoanAction, LoanDocument
 from xinyidai.notice import notice_hash, render_notice
+from xinyidai.own_records import OwnRecord, OwnRecords, OwnRecordsRequest, open_own_records
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
 from xinyidai.requests import Stamp
@@ -295,6 +296,18 @@ class Wallet:
             raise WalletError("答复与所问不符 / the answer is not to what was asked")
         return found
 
+    def own_records(self, category: str = "", offset: int = 0) -> OwnRecords:
+        """What the city holds about this enterprise, and the records of one category ("": of none). Nobody between
+        wallet and enclave can read the answer. Raises `WalletError`, `DocumentError`."""
+        reader = OpeningKey.generate()
+        request = OwnRecordsRequest(self.stamp(), self.enterprise, category, offset, reader.public)
+        answer = self._platform.post("/v1/own-records", request=request.sign(self._key))
+        found = open_own_records(str(answer["answer"]), reader, self._enclaves)
+        asked = (self.enterprise, request.stamp.nonce, category, offset)
+        if (found.enterprise, found.request, found.category, found.offset) != asked:
+            raise WalletError("答复与所问不符 / the answer is not to what was asked")
+        return found
+
     def dispute(
         self,
         lineage: Lineage,
@@ -316,6 +329,23 @@ class Wallet:
     def withdraw_dispute(self, lineage: Lineage, record: LineageRecord) -> None:
         sealed = RecordName(record.category, record.record_id).seal(lineage.dispute_key)
         self._name_record(Action.WITHDRAW_DISPUTE, sealed)
+
+    def dispute_own(
+        self,
+        shown: OwnRecords,
+        record: OwnRecord,
+        *,
+        kind: str = ObjectionKind.ERROR,
+        text: str = "",
+        evidence: Sequence[str] = (),
+    ) -> None:
+        """The same as `dispute` for a record as `own_records` shows it."""
+        objection = Objection(RecordName(shown.category, record.record_id), ObjectionKind(kind), text, tuple(evidence))
+        self._name_record(Action.DISPUTE, objection.seal(shown.dispute_key))
+
+    def withdraw_own(self, shown: OwnRecords, record: OwnRecord) -> None:
+        """The same as `withdraw_dispute` for a record as `own_records` shows it."""
+        self._name_record(Action.WITHDRAW_DISPUTE, RecordName(shown.category, record.record_id).seal(shown.dispute_key))
 
     def close(self) -> None:
         self._platform.close()

@@ -1,19 +1,21 @@
 """What an enterprise may read of itself, once its signature, or that of a delegate who may view, was verified."""
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from xinyidai.delegation import Power
 from xinyidai.disputes import OBJECTIONS_REQUEST_TYPE, ObjectionsRequest, parse_objections_request
 from xinyidai.lineage import LINEAGE_REQUEST_TYPE, LineageRequest, parse_lineage_request
+from xinyidai.own_records import OWN_RECORDS_REQUEST_TYPE, OwnRecordsRequest, parse_own_records_request
 from xinyidai.purposes import DAY_SECONDS
 from xinyidai.requests import Stamp
 from xinyidai.signing import Claims, read_unverified
 from xinyidai.statements import ACCESS_TYPE, parse_access
 
 from enclave.authority.grants import parsed, state_at
-from enclave.authority.signers import Signer, signer_of, still_signs
+from enclave.authority.signers import signer_of, still_signs
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, spend_nonce
 
@@ -26,39 +28,44 @@ _MONITORING: Final = "post_loan_monitoring"
 
 def verify_access(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> str:
     """The enterprise that asks to read its own usage; the token is spent."""
-    signer, claims = _viewer(connection, raw, ACCESS_TYPE, now)
-    access = parse_access(claims)
-    _spend(connection, trust, signer, access.stamp, now)
-    return access.enterprise
+    return _spent(connection, trust, raw, ACCESS_TYPE, parse_access, now).enterprise
 
 
 def verify_lineage_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> LineageRequest:
     """What an enterprise asks about one of its own features; the request is spent."""
-    signer, claims = _viewer(connection, raw, LINEAGE_REQUEST_TYPE, now)
-    request = parse_lineage_request(claims)
-    _spend(connection, trust, signer, request.stamp, now)
-    return request
+    return _spent(connection, trust, raw, LINEAGE_REQUEST_TYPE, parse_lineage_request, now)
+
+
+def verify_own_records_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> OwnRecordsRequest:
+    """What an enterprise asks about the records it is in; the request is spent."""
+    return _spent(connection, trust, raw, OWN_RECORDS_REQUEST_TYPE, parse_own_records_request, now)
 
 
 def verify_objections_request(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> ObjectionsRequest:
     """Who asks what became of its objections; the request is spent."""
-    signer, claims = _viewer(connection, raw, OBJECTIONS_REQUEST_TYPE, now)
-    request = parse_objections_request(claims)
-    _spend(connection, trust, signer, request.stamp, now)
-    return request
+    return _spent(connection, trust, raw, OBJECTIONS_REQUEST_TYPE, parse_objections_request, now)
 
 
-def _viewer(connection: sqlite3.Connection, raw: str, typ: str, now: int) -> tuple[Signer, Claims]:
+class _Question(Protocol):
+    @property
+    def stamp(self) -> Stamp: ...
+
+
+Q = TypeVar("Q", bound=_Question)
+
+
+def _spent(
+    connection: sqlite3.Connection, trust: Trust, raw: str, typ: str, parse: Callable[[Claims], Q], now: int
+) -> Q:
+    """A question of type `typ`, signed by the enterprise it names or a delegate who may look; spent by being asked."""
     signer = signer_of(connection, read_unverified(raw).text("sub"), raw, typ, now)
     signer.require(Power.VIEW)
-    return signer, signer.key.verify(raw, typ)
-
-
-def _spend(connection: sqlite3.Connection, trust: Trust, signer: Signer, stamp: Stamp, now: int) -> None:
-    trust.check_stamp(stamp, now)
-    with transaction(connection, "spend a request to read"):
+    question = parse(signer.key.verify(raw, typ))
+    trust.check_stamp(question.stamp, now)
+    with transaction(connection, f"spend {typ}"):
         still_signs(connection, signer, now)
-        spend_nonce(connection, signer.key.thumbprint, stamp, now)
+        spend_nonce(connection, signer.key.thumbprint, question.stamp, now)
+    return question
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,8 @@ class GrantRow:
 def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[GrantRow]:
     """Every authorization of an enterprise, newest first, at most 500."""
     rows = connection.execute(
-        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest), signed_by,"
+        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
+        " + (SELECT count(*) FROM disclosure WHERE basis = digest), signed_by,"
         " coalesce(reconfirmed_at, submitted_at)"
         " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
         (enterprise,),

@@ -180,7 +180,8 @@ def _begin(
 def _replace(connection: sqlite3.Connection, child: Authorization, digest: str, now: int) -> str:
     """End the authorization that `child` narrows; returns the state the child begins in: a pause goes on."""
     row = connection.execute(
-        "SELECT token, state, (SELECT count(*) FROM assessment WHERE authorization = digest) FROM authorization"
+        "SELECT token, state, (SELECT count(*) FROM assessment WHERE authorization = digest)"
+        " + (SELECT count(*) FROM disclosure WHERE basis = digest) FROM authorization"
         " WHERE digest = ? AND enterprise = ?",
         (child.parent, child.enterprise),
     ).fetchone()

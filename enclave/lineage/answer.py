@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -22,25 +20,14 @@ from enclave.environment import Environment
 from enclave.errors import Refused
 from enclave.matrix import Matrix
 from enclave.records.disputed import Disputed
+from enclave.timing import whole_seconds
 
 if TYPE_CHECKING:
     from enclave.lineage.trace import Trace
 
-STEP_SECONDS: Final = 1.0
-"""Answers leave at a multiple of it: how long the work took depends on how many records there are."""
 _LIST_BYTES: Final = 40_000
 """What the lists may take of a document, in which everything else is short."""
 _NOT_TRACED: Final = "not_traced"
-
-
-@asynccontextmanager
-async def at_whole_seconds() -> AsyncIterator[None]:
-    """The block ends at a multiple of a second after it began, however it ends."""
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        await asyncio.sleep(STEP_SECONDS - (time.monotonic() - started) % STEP_SECONDS)
 
 
 def feature_of(catalogue: Catalogue, code: str) -> Feature:
@@ -65,7 +52,7 @@ class LineageDesk:
         """The sealed answer. `row`: what an assessment would use. Raises `Refused`; never because of what the records
         are."""
         feature = feature_of(self._trust.catalogue, request.feature)
-        async with at_whole_seconds():
+        async with whole_seconds():
             async with self._turn:
                 found = await asyncio.to_thread(self._trace, request, feature, matrix, disputed)
             lineage = self._lineage(request, feature, matrix, row, found)

@@ -43,9 +43,11 @@ def enterprise_rows(
     enterprise: Uscc,
     as_of: date,
     disputed: Sequence[Disputed],
+    *,
+    without_empty: bool = False,
 ) -> EnterpriseRows:
     """As `read_records` has them: in time, not disputed, the newest of each record, and none of an enterprise whose
-    code fails its check. Raises `RecordsError`."""
+    code fails its check. `without_empty`: categories without a row of it are passed over. Raises `RecordsError`."""
     backend = ibis.duckdb.connect(":memory:", threads=1, temp_directory="")
     own = [one for one in disputed if one.enterprise == enterprise]
     try:
@@ -54,8 +56,10 @@ def enterprise_rows(
         batches = {} if isinstance(source, Path) else {one.sequence: one.batch for one in source.batches}
         kept, left_out = {}, []
         for code, origin in held.items():
-            usable = check_character_holds(enterprise)
-            rows = _rows_of(engine, catalogue, code, origin, enterprise if usable else "", as_of, batches)
+            found = _found(origin, enterprise if check_character_holds(enterprise) else "")
+            if without_empty and not found.num_rows:
+                continue
+            rows = _typed(engine, catalogue, code, found, as_of, batches)
             marked = marks(engine, code, own)
             newest = newest_of_each_record(undisputed(rows, marked))
             kept[code] = _plain(engine.fetch(newest.order_by("data_month", "recv_time", "record_id")))
@@ -65,18 +69,15 @@ def enterprise_rows(
     return EnterpriseRows(kept, tuple(left_out))
 
 
-def _rows_of(
-    engine: Engine,
-    catalogue: Catalogue,
-    code: str,
-    origin: Any,
-    enterprise: str,
-    as_of: date,
-    batches: Mapping[int, str],
-) -> ibis.Table:
+def _found(origin: Any, enterprise: str) -> pa.Table:
     """Only this enterprise's rows ever enter memory."""
     dataset = origin if isinstance(origin, ds.Dataset) else ds.dataset(origin, format="parquet")
-    found = dataset.to_table(filter=ds.field("uscc") == enterprise)
+    return dataset.to_table(filter=ds.field("uscc") == enterprise)
+
+
+def _typed(
+    engine: Engine, catalogue: Catalogue, code: str, found: pa.Table, as_of: date, batches: Mapping[int, str]
+) -> ibis.Table:
     types = read_types(catalogue, catalogue.category(code))
     numbered = found[BATCH_COLUMN].to_pylist() if BATCH_COLUMN in found.column_names else []
     names = pa.array([batches[number] for number in numbered] or [""] * found.num_rows, pa.string())

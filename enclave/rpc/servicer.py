@@ -149,6 +149,10 @@ class EnclaveServicer(ConsentMethods, enclave_pb2_grpc.EnclaveServiceServicer):
         return enclave_pb2.GetLineageResponse(answer=await self._service.lineage(request.request))
 
     @translated
+    async def GetOwnRecords(self, request: Any, context: Any) -> enclave_pb2.GetOwnRecordsResponse:
+        return enclave_pb2.GetOwnRecordsResponse(answer=await self._service.own_records(request.request))
+
+    @translated
     async def GetQuality(self, request: Any, context: Any) -> enclave_pb2.GetQualityResponse:
         matrix, board = self._service.quality()
         return enclave_pb2.GetQualityResponse(

@@ -7,11 +7,12 @@ learns that an enterprise looked at one feature, and nothing of the answer, not 
 from dataclasses import dataclass
 from typing import Any, Final
 
+from xinyidai.answers import enterprise_member, object_member, open_answer, own_enterprise, seal_answer
 from xinyidai.confidential import OpeningKey, SealingKey
-from xinyidai.identifiers import EnclaveId, IdentifierError, Uscc, parse_enclave_id, parse_uscc
-from xinyidai.identity import TrustAnchor, verify_with_chain
+from xinyidai.identifiers import EnclaveId, IdentifierError, Uscc, parse_enclave_id
+from xinyidai.identity import TrustAnchor
 from xinyidai.requests import Stamp, parse_stamp
-from xinyidai.signing import MAX_DOCUMENT_BYTES, Claims, DocumentMalformed, SigningKey
+from xinyidai.signing import Claims, DocumentMalformed, SigningKey
 
 LINEAGE_REQUEST_TYPE: Final = "lineage-request+jwt"
 LINEAGE_TYPE: Final = "lineage+jwt"
@@ -38,11 +39,8 @@ class LineageRequest:
 def parse_lineage_request(claims: Claims) -> LineageRequest:
     """Raises `DocumentMalformed`."""
     claims.only(*Stamp.MEMBERS, "sub", "feature", "reader")
-    enterprise = _enterprise(claims)
-    if claims.text("iss") != enterprise:
-        raise DocumentMalformed("issuer and subject must be the same enterprise")
-    reader = SealingKey.from_claims(_object(claims, "reader"))
-    return LineageRequest(parse_stamp(claims), enterprise, claims.text("feature", most=64), reader)
+    reader = SealingKey.from_claims(object_member(claims, "reader"))
+    return LineageRequest(parse_stamp(claims), own_enterprise(claims), claims.text("feature", most=64), reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +111,13 @@ class Lineage:
 
     def seal(self, key: SigningKey, reader: SealingKey) -> str:
         """Sign for, and encrypt to, who asked. Raises `DocumentMalformed` when it lists more than fits."""
-        signed = self.sign(key)
-        if len(signed) > MAX_DOCUMENT_BYTES:
-            raise DocumentMalformed("the answer lists too many records")
-        return reader.seal(signed.encode(), MAX_DOCUMENT_BYTES)
+        return seal_answer(self.sign(key), reader)
 
 
 def open_lineage(raw: str, key: OpeningKey, anchor: TrustAnchor) -> Lineage:
     """Decrypt, and verify that an enclave of `anchor` signed. Raises `DocumentError`. The caller compares enterprise,
     request and feature with what it asked."""
-    signed = verify_with_chain(key.open(raw).decode("ascii", "replace"), LINEAGE_TYPE, anchor)
-    lineage = parse_lineage(signed.claims)
-    if lineage.enclave != signed.identity.name:
-        raise DocumentMalformed("the answer names another enclave than its certificate")
-    return lineage
+    return parse_lineage(open_answer(raw, key, LINEAGE_TYPE, anchor))
 
 
 def parse_lineage(claims: Claims) -> Lineage:
@@ -141,7 +132,7 @@ def parse_lineage(claims: Claims) -> Lineage:
         raise DocumentMalformed(str(error)) from error
     return Lineage(
         enclave=enclave,
-        enterprise=_enterprise(claims),
+        enterprise=enterprise_member(claims),
         request=claims.text("jti", most=64),
         issued_at=claims.instant("iat"),
         feature=claims.text("feature", most=64),
@@ -158,7 +149,7 @@ def parse_lineage(claims: Claims) -> Lineage:
         excluded=claims.integer("excluded", 0, 1 << 40),
         records=_records(claims, "records"),
         left_out=_records(claims, "left_out"),
-        dispute_key=SealingKey.from_claims(_object(claims, "dispute_key")),
+        dispute_key=SealingKey.from_claims(object_member(claims, "dispute_key")),
     )
 
 
@@ -192,17 +183,3 @@ def _record(entry: Claims) -> LineageRecord:
         batch=entry.optional_text("batch", most=64) or "",
         rule=entry.optional_text("rule", most=64) or "",
     )
-
-
-def _object(claims: Claims, name: str) -> Claims:
-    value = claims.members.get(name)
-    if not isinstance(value, dict):
-        raise DocumentMalformed(f"member {name} must be an object")
-    return Claims(value)
-
-
-def _enterprise(claims: Claims) -> Uscc:
-    try:
-        return parse_uscc(claims.text("sub"))
-    except IdentifierError as error:
-        raise DocumentMalformed(str(error)) from error

@@ -1,5 +1,6 @@
-"""What an enterprise signs besides authorizations: the registration of its key, statements that change something, and
-the access token by which it reads its own usage. Each has a type of its own, so none passes for another."""
+"""What an enterprise signs besides authorizations: the registration of its key, statements that change something, the
+access token by which it reads its own usage, and its signing in to the platform's pages. Each has a type of its own, so
+none passes for another."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from xinyidai.signing import Claims, DocumentMalformed, SigningKey
 KEY_REGISTRATION_TYPE: Final = "key-registration+jwt"
 STATEMENT_TYPE: Final = "statement+jwt"
 ACCESS_TYPE: Final = "access+jwt"
+SIGN_IN_TYPE: Final = "sign-in+jwt"
 MAX_BUDGET_CENTIBITS: Final = 100_000
 MAX_SEALED_CHARACTERS: Final = 8_192
 
@@ -127,6 +129,24 @@ def parse_access(claims: Claims) -> Access:
     """Raises `DocumentMalformed`."""
     claims.only(*Stamp.MEMBERS, "sub")
     return Access(parse_stamp(claims), _subject(claims))
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Proof towards the platform's pages. The audience is the pages' host and the nonce the platform's challenge, so
+    that it opens nothing at an enclave and nothing on another site."""
+
+    stamp: Stamp
+    enterprise: Uscc
+
+    def sign(self, key: SigningKey) -> str:
+        return key.sign({**self.stamp.claims(), "sub": self.enterprise}, SIGN_IN_TYPE, with_chain=True)
+
+
+def parse_sign_in(claims: Claims) -> SignIn:
+    """Raises `DocumentMalformed`."""
+    claims.only(*Stamp.MEMBERS, "sub")
+    return SignIn(parse_stamp(claims), _subject(claims))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     SUBMIT_STATEMENT = "submit_statement"
     READ_USAGE = "read_usage"
     READ_LINEAGE = "read_lineage"
+    READ_OWN_RECORDS = "read_own_records"
     ASSESS = "assess"
     PUBLISH_PRODUCT = "publish_product"
     WITHDRAW_PRODUCT = "withdraw_product"

@@ -30,13 +30,13 @@ class Record(SQLModel):
 def insert_or_ignore(session: Session, table: type[Record], rows: Sequence[Mapping[str, Any]]) -> None:
     """One atomic statement: a row whose key is taken already changes nothing."""
     if rows:
-        session.execute(_insert(session, table).values([dict(row) for row in rows]).on_conflict_do_nothing())
+        session.execute(insert_statement(session, table).values([dict(row) for row in rows]).on_conflict_do_nothing())
 
 
 def insert_if_new(session: Session, table: type[Record], row: Mapping[str, Any]) -> bool:
     """One atomic statement: whether the row was stored; False when a key of it is taken."""
     key = next(iter(inspect(table).primary_key))
-    statement = _insert(session, table).values(**row).on_conflict_do_nothing().returning(key)
+    statement = insert_statement(session, table).values(**row).on_conflict_do_nothing().returning(key)
     return session.execute(statement).first() is not None
 
 
@@ -54,17 +54,24 @@ def take_row(session: Session, table: type[Record], *conditions: ColumnElement[b
 
 
 def insert_or_update(
-    session: Session, table: type[Record], row: Mapping[str, Any], key: str, update: Sequence[str], **unless: Any
+    session: Session,
+    table: type[Record],
+    row: Mapping[str, Any],
+    key: str | Sequence[str],
+    update: Sequence[str],
+    **unless: Any,
 ) -> None:
-    """One atomic statement: where `key` is taken, the columns of `update` take the new values, unless a column already
-    has the value `unless` names for it."""
-    statement = _insert(session, table).values(**row)
+    """One atomic statement: where `key` (a column or several) is taken, the columns of `update` take the new values,
+    unless a column already has the value `unless` names for it."""
+    statement = insert_statement(session, table).values(**row)
     where = [col(getattr(table, name)) != value for name, value in unless.items()]
     changes = {name: statement.excluded[name] for name in update}
     condition = where[0] if where else None
-    session.execute(statement.on_conflict_do_update(index_elements=[key], set_=changes, where=condition))
+    keys = [key] if isinstance(key, str) else list(key)
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes, where=condition))
 
 
-def _insert(session: Session, table: type[Record]) -> Any:
+def insert_statement(session: Session, table: type[Record]) -> Any:
+    """The dialect's own INSERT, which knows ON CONFLICT."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)

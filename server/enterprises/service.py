@@ -20,3 +20,9 @@ def parse_enterprise(raw: str) -> Uscc:
         return parse_uscc(raw)
     except IdentifierError as error:
         raise EnterpriseInvalid(str(error)) from error
+
+
+def key_thumbprint_of(session: Session, enterprise: Uscc) -> str | None:
+    """RFC 7638 thumbprint of the key an enclave confirmed last; None for an enterprise without one."""
+    found = session.get(Enterprise, enterprise)
+    return found.key_thumbprint if found else None

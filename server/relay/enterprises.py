@@ -1,11 +1,12 @@
 """What enterprises' programs ask for. Nobody is logged in here: every document speaks for itself, to the enclave."""
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from xinyidai.authorization import read_unverified_authorization
 from xinyidai.identifiers import Uscc
 from xinyidai.lineage import parse_lineage_request
+from xinyidai.own_records import parse_own_records_request
 from xinyidai.signing import read_unverified
 from xinyidai.statements import parse_access, parse_key_registration, parse_statement
 from xinyidai.v1 import authorization_pb2, enclave_pb2
@@ -15,10 +16,11 @@ from server.audit.service import OK, Event
 from server.authorizations.errors import StateUnknown
 from server.authorizations.models import State
 from server.authorizations.service import keep_authorization, note_replaced, note_state
-from server.enclaves import Enclaves
+from server.enclaves import Enclave, Enclaves, UnaryMethod
 from server.enterprises.service import note_key, parse_enterprise
 from server.relay.journal import Journal
 
+_SEALED_SECONDS: Final = 30.0
 _STATES: Final[dict[int, State]] = {
     authorization_pb2.AUTHORIZATION_STATE_ACTIVE: State.ACTIVE,
     authorization_pb2.AUTHORIZATION_STATE_PAUSED: State.PAUSED,
@@ -118,6 +120,18 @@ class EnterpriseRelay:
         enclave = self._enclaves.choose(untrusted.stamp.audience)
         event = Event(Kind.READ_LINEAGE, OK, enclave.id, enterprise=untrusted.enterprise)
         request = enclave_pb2.GetLineageRequest(request=raw)
-        answer = await self._journal.relay(enclave, enclave.stub.GetLineage, request, event)
+        return await self._sealed(enclave, enclave.stub.GetLineage, request, event)
+
+    async def own_records(self, raw: str) -> str:
+        """Likewise: what is held about the enterprise."""
+        untrusted = parse_own_records_request(read_unverified(raw))
+        enclave = self._enclaves.choose(untrusted.stamp.audience)
+        event = Event(Kind.READ_OWN_RECORDS, OK, enclave.id, enterprise=untrusted.enterprise)
+        request = enclave_pb2.GetOwnRecordsRequest(request=raw)
+        return await self._sealed(enclave, enclave.stub.GetOwnRecords, request, event)
+
+    async def _sealed(self, enclave: Enclave, method: UnaryMethod, request: Any, event: Event) -> str:
+        """An enclave works these out one at a time; who comes in a crowd waits longer than for anything else."""
+        answer = await self._journal.relay(enclave.within(_SEALED_SECONDS), method, request, event)
         await self._journal.passed(event)
         return str(answer.answer)

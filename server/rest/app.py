@@ -1,5 +1,6 @@
 """The FastAPI application."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -8,6 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from xinyidai.reasons import Reason
 
+from server.accounts.desk import AccountDesk
+from server.accounts.limits import RateLimiter
 from server.admission import Admission
 from server.dashboard.service import DashboardService
 from server.db import Database
@@ -16,6 +19,8 @@ from server.loans.desk import LoanDesk
 from server.market.desk import MarketDesk
 from server.pages.dashboard import dashboard_page_routes
 from server.pages.quality import page_routes
+from server.portal import include_portal
+from server.portal.guard import Guard
 from server.quality.service import QualityService
 from server.relay.consent import ConsentRelay
 from server.relay.enterprises import EnterpriseRelay
@@ -37,6 +42,17 @@ _DESCRIPTION: Final = (
 _MOST_ERRORS: Final = 5
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Limits:
+    """What keeps one caller from crowding out the others."""
+
+    admission: Admission
+    requests: RateLimiter
+    """By address, of everything."""
+    sign_ins: RateLimiter
+    """By address and by account, of what signs in."""
+
+
 def build_rest(
     database: Database,
     enclaves: Enclaves,
@@ -46,7 +62,8 @@ def build_rest(
     lists: WhiteListRelay,
     loans: LoanDesk,
     dashboard: DashboardService,
-    admission: Admission,
+    accounts: AccountDesk,
+    limits: Limits,
 ) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
@@ -67,10 +84,11 @@ def build_rest(
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
     app.include_router(dashboard_page_routes(dashboard))
+    include_portal(app, Guard(accounts, limits.sign_ins))
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)
-    app.add_middleware(Edge, admission=admission)
+    app.add_middleware(Edge, admission=limits.admission, limiter=limits.requests)
     return app
 
 

@@ -1,4 +1,4 @@
-"""The outermost layer of a request: admission, the limit on bodies, errors as problems, one line of log."""
+"""The outermost layer of a request: admission, limits on requests and bodies, errors as problems, one line of log."""
 
 import asyncio
 import time
@@ -7,6 +7,8 @@ from typing import Final
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from server.accounts.errors import RateLimited
+from server.accounts.limits import RateLimiter
 from server.admission import Admission
 from server.errors import RequestInvalid, RequestTooLarge, explain
 from server.rest.problems import problem
@@ -14,19 +16,20 @@ from server.rest.problems import problem
 MAX_BODY_BYTES: Final = 64 * 1024
 _BODY_SECONDS: Final = 10.0
 _HEADERS: Final = (
-    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"strict-transport-security", b"max-age=31536000"),
 )
+_UNLESS_SAID: Final = (b"cache-control", b"no-store")
 log = structlog.get_logger("server.rest")
 
 
 class Edge:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission, limiter: RateLimiter) -> None:
         self._app = app
         self._admission = admission
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,10 +41,11 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+                message = {**message, "headers": _completed(message["headers"])}
             await send(message)
 
         try:
+            self._limiter.take(_address(scope))
             # The body comes first, so that a slow sender holds no place.
             body = await _read_body(receive)
             with self._admission.admit():
@@ -49,10 +53,21 @@ class Edge:
         except Exception as error:  # the process edge
             outcome, detail = explain(error)
             if not status:
-                await problem(outcome, detail)(scope, receive, sending)
+                retry_after = error.retry_after if isinstance(error, RateLimited) else None
+                await problem(outcome, detail, retry_after=retry_after)(scope, receive, sending)
         spent = round(1000 * (time.monotonic() - started), 1)
         # The path only: queries hold page tokens, headers access tokens.
         log.info("call", method=scope["method"], path=scope["path"], status=status, reason=outcome, milliseconds=spent)
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _completed(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    said = any(name.lower() == _UNLESS_SAID[0] for name, _ in headers)
+    return [*headers, *_HEADERS, *(() if said else (_UNLESS_SAID,))]
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -27,14 +27,21 @@ class _Server(uvicorn.Server):
         yield
 
 
+def bind_rest(settings: ServerSettings) -> socket.socket:
+    """Raises `OSError` for a taken address."""
+    host, _, port = settings.rest_listen.rpartition(":")
+    plain = host.strip("[]")
+    family = socket.AF_INET6 if ":" in plain else socket.AF_INET
+    return socket.create_server((plain, int(port)), family=family, backlog=_BACKLOG)
+
+
 class RestEdge:
     """HTTPS with the server's certificate."""
 
-    def __init__(self, settings: ServerSettings, app: ASGIApp) -> None:
-        """Binds. Raises `OSError` for unreadable files and taken addresses."""
+    def __init__(self, settings: ServerSettings, app: ASGIApp, bound: socket.socket) -> None:
+        """Raises `OSError` for unreadable files."""
         self._stop_seconds = settings.stop_seconds
-        host, _, port = settings.rest_listen.rpartition(":")
-        plain = host.strip("[]")
+        host = settings.rest_listen.rpartition(":")[0]
         config = uvicorn.Config(
             app,
             ssl_certfile=settings.tls_certificate,
@@ -54,8 +61,7 @@ class RestEdge:
             raise OSError("TLS is not configured")
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
         self._server = _Server(config)
-        family = socket.AF_INET6 if ":" in plain else socket.AF_INET
-        self._socket = socket.create_server((plain, int(port)), family=family, backlog=_BACKLOG)
+        self._socket = bound
         self.url = f"https://{host}:{self._socket.getsockname()[1]}"
         self._task: asyncio.Task[None] | None = None
 

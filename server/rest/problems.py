@@ -23,6 +23,8 @@ _BY_CODE: Final = {
 HTTP_STATUS: Final = MappingProxyType(
     {reason: _BY_CODE[code] for reason, code in STATUS_NAMES.items()} | {Reason.REQUEST_TOO_LARGE: 413}
 )
+_SCHEMES: Final = {Reason.SESSION_REQUIRED: "Session", Reason.SIGN_IN_FAILED: "Session"}
+"""The scheme a 401 names (RFC 9110, 11.6.1) where it is not the enterprise's signed access."""
 _TITLES: Final = {
     400: "请求有误 / The request is not acceptable",
     401: "签名或证书未通过验证 / The signature or certificate does not verify",
@@ -59,12 +61,12 @@ class Problem(BaseModel):
     reason: str
 
 
-def problem(reason: Reason, detail: str, status: int | None = None) -> JSONResponse:
-    """`status` only for what HTTP itself refuses (no such path, no such method)."""
+def problem(reason: Reason, detail: str, status: int | None = None, retry_after: int | None = None) -> JSONResponse:
+    """`status` only for what HTTP itself refuses (no such path, no such method); `retry_after` in seconds."""
     status = status or HTTP_STATUS[reason]
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = {} if retry_after is None else {"Retry-After": str(retry_after)}
     if status == 401:
-        headers["WWW-Authenticate"] = "Access"
+        headers["WWW-Authenticate"] = _SCHEMES.get(reason, "Access")
     if status == 503:
         headers["Retry-After"] = "1"
     body: dict[str, Any] = {

@@ -107,8 +107,12 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
     @router.post(
         "/lineage", summary="本企业一项特征由哪些记录得出 / Which records made one of the enterprise's features"
     )
-    async def lineage(body: schemas.NewLineageRequest) -> schemas.SealedLineage:
-        return schemas.SealedLineage(answer=await relay.lineage(body.request))
+    async def lineage(body: schemas.NewLineageRequest) -> schemas.SealedAnswer:
+        return schemas.SealedAnswer(answer=await relay.lineage(body.request))
+
+    @router.post("/own-records", summary="本市持有的本企业记录 / What the city holds about the enterprise")
+    async def own_records(body: schemas.NewOwnRecordsRequest) -> schemas.SealedAnswer:
+        return schemas.SealedAnswer(answer=await relay.own_records(body.request))
 
     @router.get("/usage", summary="谁用过本企业的数据 / Who used the enterprise's data")
     async def usage(

@@ -138,7 +138,11 @@ class NewLineageRequest(Strict):
     request: Annotated[str, _jws("lineage-request+jwt")]
 
 
-class SealedLineage(Strict):
+class NewOwnRecordsRequest(Strict):
+    request: Annotated[str, _jws("own-records-request+jwt")]
+
+
+class SealedAnswer(Strict):
     answer: str = Field(description="Compact JWE to the key in the request; always of the same length.")
 
 

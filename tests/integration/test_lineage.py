@@ -117,6 +117,15 @@ def test_an_enterprise_sees_the_records_behind_a_feature(system: System, wallet:
     assert batch and {record.source for record in found.records} == {"RSJ"}
 
 
+def test_the_vaults_own_records_name_them_too(wallet: Wallet) -> None:
+    named, shown, offset, more = wallet.lineage(FEATURE).records, set[str](), 0, True
+    while more:
+        page = wallet.own_records(CATEGORY, offset)
+        shown |= {record.record_id for record in page.records}
+        offset, more = offset + len(page.records), page.more
+    assert {record.record_id for record in named} <= shown
+
+
 def test_the_wallet_shows_it(wallet: Wallet) -> None:
     folder = ["--wallet", str(wallet._folder), "--passphrase", PASSPHRASE]
     shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["lineage", FEATURE, *folder])

@@ -164,7 +164,8 @@ def test_the_openapi_document_names_every_path_with_examples(platform: PlatformU
     document = platform.http.get("/v1/openapi.json").json()
     assert set(document["paths"]) == {
         "/v1/keys", "/v1/authorizations", "/v1/statements", "/v1/usage", "/v1/catalogue", "/v1/banks", "/v1/enclaves",
-        "/v1/lineage", "/v1/quality", "/v1/products", "/v1/demands", "/v1/demands/{demand_id}", "/healthz", "/readyz",
+        "/v1/lineage", "/v1/own-records", "/v1/quality", "/v1/products", "/v1/demands", "/v1/demands/{demand_id}",
+        "/healthz", "/readyz",
         "/v1/white-list", "/v1/disclosures", "/v1/loans", "/v1/dashboard",
         "/v1/authorization-requests", "/v1/delegations", "/v1/objections",
     }  # fmt: skip

@@ -22,6 +22,7 @@ from enclave.lineage.answer import LineageDesk
 from enclave.lineage.rows_in_force import RowDesk
 from enclave.matrix import SnapshotStore
 from enclave.objections import ObjectionDesk
+from enclave.own_data.desk import OwnDataDesk
 from enclave.scoring.evaluator import Job
 from enclave.scoring.linear import PreparedModel, evaluate, prepare
 from enclave.scoring.masking import expand_mask
@@ -99,10 +100,13 @@ async def build_service(
 
     evaluator = InProcessEvaluator(frames)
     epoch = await store.run(current_epoch, environment)
-    desk = LineageDesk(folder, trust, environment, await store.run(dispute_key, environment))
+    key_of_disputes = await store.run(dispute_key, environment)
+    desk = LineageDesk(folder, trust, environment, key_of_disputes)
+    own_data = OwnDataDesk(folder, trust, environment, key_of_disputes.public)
+    trees = TreeStore(folder / "trees")
     return EnclaveService(
-        trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk,
-        ListRules(),
+        trust, store, snapshots, environment, evaluator, epoch, trees, Deadlines(), desk, ListRules(),
         RowDesk(folder, trust, environment, store),
         ObjectionDesk(store, trust, environment, deadline_rule(DEFAULT_RULE)),
+        own_data,
     ), evaluator  # fmt: skip

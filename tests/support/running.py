@@ -69,7 +69,8 @@ def city_system(
     server: Mapping[str, str | int] | None = None,
     prepare: Callable[[Path], None] = lambda _: None,
 ) -> System:
-    """Not started: a synthetic city, loaded, with registered banks. `prepare` sees the records before they are."""
+    """Not started: a synthetic city, loaded, with registered banks. `server`: settings beside the defaults; `prepare`:
+    done to the folder of records before they are loaded."""
     deployment = Deployment.create(root, enclave={"answer_deadline_ms": 0, "workers": 1}, server=server)
     generate_city(enterprises=enterprises, seed=7, as_of=AS_OF, out=deployment.records)
     prepare(deployment.records)

@@ -108,6 +108,18 @@ class GetLineageResponse(_message.Message):
     answer: str
     def __init__(self, answer: _Optional[str] = ...) -> None: ...
 
+class GetOwnRecordsRequest(_message.Message):
+    __slots__ = ("request",)
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    request: str
+    def __init__(self, request: _Optional[str] = ...) -> None: ...
+
+class GetOwnRecordsResponse(_message.Message):
+    __slots__ = ("answer",)
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    answer: str
+    def __init__(self, answer: _Optional[str] = ...) -> None: ...
+
 class GetQualityRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -94,6 +94,11 @@ class EnclaveServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageResponse.FromString,
                 _registered_method=True)
+        self.GetOwnRecords = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetOwnRecords',
+                request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetOwnRecordsRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetOwnRecordsResponse.FromString,
+                _registered_method=True)
         self.GetQuality = channel.unary_unary(
                 '/xinyidai.v1.EnclaveService/GetQuality',
                 request_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetQualityRequest.SerializeToString,
@@ -206,6 +211,12 @@ class EnclaveServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOwnRecords(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetQuality(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -311,6 +322,11 @@ def add_EnclaveServiceServicer_to_server(servicer, server):
                     servicer.GetLineage,
                     request_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'GetOwnRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOwnRecords,
+                    request_deserializer=xinyidai_dot_v1_dot_enclave__pb2.GetOwnRecordsRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_enclave__pb2.GetOwnRecordsResponse.SerializeToString,
             ),
             'GetQuality': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQuality,
@@ -651,6 +667,33 @@ class EnclaveService(object):
             '/xinyidai.v1.EnclaveService/GetLineage',
             xinyidai_dot_v1_dot_enclave__pb2.GetLineageRequest.SerializeToString,
             xinyidai_dot_v1_dot_enclave__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOwnRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetOwnRecords',
+            xinyidai_dot_v1_dot_enclave__pb2.GetOwnRecordsRequest.SerializeToString,
+            xinyidai_dot_v1_dot_enclave__pb2.GetOwnRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

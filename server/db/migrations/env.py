@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from server.accounts import models as _accounts  # noqa: F401
 from server.alerts import models as _alerts  # noqa: F401
 from server.assessments import models as _assessments  # noqa: F401
 from server.audit import models as _audit  # noqa: F401

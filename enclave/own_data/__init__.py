@@ -1,0 +1,1 @@
+"""What is held about an enterprise, shown to the enterprise alone."""
