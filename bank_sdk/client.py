@@ -394,4 +394,6 @@ def _granted(entry: authorization_pb2.AuthorizationEntry) -> GrantedAuthorizatio
         terms = GrantedAuthorization.from_token(entry.authorization).terms
     except DocumentMalformed as error:
         raise VerificationError(f"the service listed something else than authorizations: {error}") from error
-    return GrantedAuthorization(entry.authorization, terms, STATES.get(entry.state, "unknown"), entry.assessments)
+    state, uri = STATES.get(entry.state, "unknown"), entry.status_uri or None
+    index = entry.status_index if uri else None
+    return GrantedAuthorization(entry.authorization, terms, state, entry.assessments, index, uri)

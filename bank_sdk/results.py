@@ -54,6 +54,9 @@ class GrantedAuthorization:
     """active, paused, revoked or expired; "unknown" when made from a token alone."""
     assessments: int
     """Made under it so far, as far as the service says."""
+    status_index: int | None = None
+    """Where its state is published, in the status list `status_uri`; see `StatusList`."""
+    status_uri: str | None = None
 
     @classmethod
     def from_token(cls, token: str) -> "GrantedAuthorization":

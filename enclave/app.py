@@ -71,6 +71,7 @@ def build_trust(settings: EnclaveSettings) -> Trust:
         receipt_key=SigningKey.from_pem(settings.receipt_key.read_bytes(), chain=chain),
         budget_bank_centibits=100 * settings.budget_bank_bits,
         budget_total_centibits=100 * settings.budget_total_bits,
+        seal_limit_seconds=settings.seal_limit_seconds,
     )
 
 
@@ -95,7 +96,7 @@ async def build_enclave(
 
     trees = TreeStore(settings.data_dir / "trees")
     evaluator = build_evaluator(frames) if build_evaluator else WorkerPool(settings.workers, frames, trees.root)
-    return EnclaveService(
+    service = EnclaveService(
         trust,
         store,
         SnapshotStore(settings.data_dir / "snapshots", trust.catalogue),
@@ -110,6 +111,8 @@ async def build_enclave(
         ),
         LineageDesk(settings.data_dir, trust, environment, key),
     )
+    await service.transparency.open()
+    return service
 
 
 def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tuple[grpc.aio.Server, Any, str]:
@@ -164,6 +167,7 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
     with sole_owner(settings.data_dir):
         service = await build_enclave(settings, build_evaluator=build_evaluator)
         server, probe, address = build_grpc_server(settings, service)
+        sealing = asyncio.create_task(service.transparency.seal_for_ever(settings.seal_interval_seconds))
         await server.start()
         await probe.set("", health_pb2.HealthCheckResponse.SERVING)
         stopping = asyncio.Event()
@@ -173,6 +177,9 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
         print(f"ready enclave {address}", flush=True)
         await stopping.wait()
         await server.stop(_STOP_SECONDS)
+        sealing.cancel()
+        await asyncio.gather(sealing, return_exceptions=True)
+        await service.transparency.seal()
         await service.close()
 
 

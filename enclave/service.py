@@ -14,6 +14,7 @@ from xinyidai.parameters import LINEAR_4096_T1024, PARAMETER_SETS, TREES_8192
 from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
 from xinyidai.requests import MAX_ITEMS
+from xinyidai.transparency import Inclusion
 
 from enclave.authority import disputes, grants, ledger, models
 from enclave.authority.ledger import Asked, Charged, Present, Stored
@@ -27,6 +28,7 @@ from enclave.matrix import CellSelector, Matrix, SnapshotError, SnapshotStore
 from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
+from enclave.transparency.desk import TransparencyDesk
 
 _UPLOADS = 2
 _LOOK_SECONDS = 1.0
@@ -75,6 +77,7 @@ class EnclaveService:
         self._placing = asyncio.Lock()
         self._deadlines = deadlines
         self._desk = desk
+        self.transparency = TransparencyDesk(store, trust, environment)
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -94,10 +97,11 @@ class EnclaveService:
     async def register_key(self, raw: str) -> tuple[str, str]:
         return await self._store.run(grants.register_key, self.trust, raw, self._environment.clock())
 
-    async def submit_authorization(self, raw: str) -> grants.GrantState:
-        return await self._store.run(grants.submit_authorization, self.trust, raw, self._environment.clock())
+    async def submit_authorization(self, raw: str) -> grants.CarriedOut:
+        now = self._environment.clock()
+        return await self._store.run(grants.submit_authorization, self.trust, self._environment, raw, now)
 
-    async def submit_statement(self, raw: str) -> grants.GrantState | None:
+    async def submit_statement(self, raw: str) -> grants.CarriedOut:
         now = self._environment.clock()
         return await self._store.run(grants.submit_statement, self.trust, self._environment, self._desk.key, raw, now)
 
@@ -159,7 +163,8 @@ class EnclaveService:
         banks = await self._store.run(ledger.banks_charging, enterprise, now)
         budgets = await self._store.run(ledger.budgets, self.trust, enterprise, ("", *banks), now)
         granted = await self._store.run(grants.grants_of, enterprise, now)
-        return Usage(uses, following, budgets, granted, now - ledger.WINDOW_SECONDS)
+        checkpoint, proofs = await self.transparency.proofs([use.assessment_id for use in uses])
+        return Usage(uses, proofs, checkpoint, following, budgets, granted, now - ledger.WINDOW_SECONDS)
 
     async def assess(self, raw: str, most_items: int = MAX_ITEMS) -> tuple[str, list[Stored | Refused]]:
         """(nonce, one outcome an item, in order). Raises `Refused` or `DocumentError` when the whole is refused."""
@@ -196,7 +201,8 @@ class EnclaveService:
         for entry, group in zip(charged, jobs, strict=True):
             parts = tuple(zip(self._parts(entry), (next(frames) for _ in group), strict=True))
             answered.append((entry.assessment_id, self._receipt(matrix, entry, parts), parts))
-        stored = iter(await self._store.run(ledger.store_answers, answered) if answered else [])
+        random_bytes = self._environment.random_bytes
+        stored = iter(await self._store.run(ledger.store_answers, answered, random_bytes) if answered else [])
         return [next(stored) if isinstance(entry, Charged) else entry for entry in settled]
 
     def _parts(self, entry: Charged) -> tuple[str, ...]:
@@ -266,10 +272,12 @@ class Usage:
     """An enterprise's own view."""
 
     uses: list[ledger.Use]
+    proofs: list[Inclusion | None]
+    """Of each use; None while it is not within the checkpoint."""
+    checkpoint: str
     following: int | None
     """Where the next page begins."""
     budgets: list[tuple[str, int, int]]
     """(bank or "" for all, limit, spent) in centibits."""
-    granted: list[tuple[str, str, int]]
-    """(token, state, assessments made)."""
+    granted: list[grants.Granted]
     window_start: int

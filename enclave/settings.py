@@ -44,6 +44,10 @@ class EnclaveSettings(BaseModel):
     """What one bank may learn of one enterprise in 12 months, unless the enterprise sets another limit."""
     budget_total_bits: int = Field(default=128, ge=0, le=1_000)
     """Likewise over all banks."""
+    seal_interval_seconds: float = Field(default=10, gt=0, le=3_600)
+    """How often the log of uses is sealed when it has grown."""
+    seal_limit_seconds: int = Field(default=900, ge=1, le=7_200)
+    """Nothing new is assessed when the log was not sealed for longer."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 

@@ -28,6 +28,7 @@ from server.market.rules import MarketRules
 from server.relay.banks import BankRelay
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
+from server.relay.log import LogRelay
 from server.rest.app import build_rest
 from server.rest.https import RestEdge
 from server.rpc.market import MarketServicer
@@ -94,17 +95,29 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
         BankServicer(relay, banks),
         MarketServicer(relay, desk, banks, Admission(settings.max_concurrent_calls)),
     )
-    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), desk, public)
+    logs = LogRelay(
+        enclaves,
+        database,
+        journal,
+        _anchor(Role.ENCLAVE, settings.enclaves_ca),
+        _anchor(Role.WITNESS, settings.witnesses_ca),
+    )
+    app = build_rest(database, enclaves, EnterpriseRelay(enclaves, journal), logs, desk, public)
     sweeper = MarketClock(desk, settings.market_sweep_seconds)
     return Server(edge, RestEdge(settings, app), database, enclaves, desk, sweeper, settings.stop_seconds)
 
 
 def build_desk(settings: ServerSettings, database: Database, clock: Callable[[], int]) -> MarketDesk:
     """Raises `OSError`, `DocumentError` for an unreadable registrar file."""
-    raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
-    registrar = TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
+    registrar = _anchor(Role.ENTERPRISE, settings.registrar_ca)
     rules = MarketRules(settings.market_hold_seconds, settings.market_grab_seconds)
     return MarketDesk(database, registrar, [enclave.id for enclave in settings.enclaves], rules, clock)
+
+
+def _anchor(role: Role, roots: Path | None) -> TrustAnchor:
+    """Without a file, one that vouches for nobody."""
+    raw = roots.read_bytes() if roots else b""
+    return TrustAnchor(role, load_chain(raw) if raw else ())
 
 
 async def serve(settings: ServerSettings) -> None:

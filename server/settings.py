@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from xinyidai.identifiers import parse_enclave_id
 
-_PATHS: Final = ("tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca", "registrar_ca")
+_PATHS: Final = ("tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca", "registrar_ca", "witnesses_ca")
 _SQLITE: Final = "sqlite:///"
 
 
@@ -44,6 +44,8 @@ class ServerSettings(BaseSettings):
     """If given, the server checks at start that its own certificate descends from it."""
     registrar_ca: Path | None = None
     """Roots that vouch for enterprises' keys, for what they sign on the market; without it every demand is refused."""
+    witnesses_ca: Path | None = None
+    """Roots that vouch for witnesses of the log; without it every cosignature is refused."""
     market_hold_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400)
     """How long a bank that grabbed or was assigned a demand may think before its place falls to another."""
     market_grab_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)

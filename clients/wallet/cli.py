@@ -161,18 +161,36 @@ def budget(
 @app.command()
 def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> None:
     """查看每一次使用 / see every use, with its bits."""
-    uses, budgets = Wallet.open(wallet, passphrase, platform=platform).usage()
+    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
+        uses, budgets = opened.usage()
     table = folding_table(
         "时间 / time", "银行 / bank", "用途 / purpose", "比特上限 / bits", "重取 / repeats", "回执 / receipt"
     )
     for use in uses:
         proven = "已验证 / verified" if use.proven else "-"
+        if use.logged:
+            proven = "已验证,在日志中 / verified, in the log"
         table.add_row(_time(use.charged_at), use.bank, use.purpose, f"{use.bits:.2f}", str(use.repeats), proven)
     console.print(table)
     for entry in budgets:
         bank = entry["bank_id"] or "全部银行 / all banks"
         spent, limit = int(entry["spent_centibits"]) / 100, int(entry["limit_centibits"]) / 100
         console.print(f"12个月内已用与上限 / used of the limit in 12 months, {bank}: {spent:.2f} / {limit:.2f} bit")
+
+
+@app.command()
+def proof(
+    entry: Annotated[str, typer.Argument(help="评估编号或文件摘要 / assessment id, or digest of what was signed")],
+    out: Annotated[Path, typer.Argument(help="证明文件 / where the proof goes")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+) -> None:
+    """导出日志证明,可离线核验 / export the proof that an entry is in the log; xyd-verify checks it offline."""
+    with closing(Wallet.open(wallet, passphrase, platform=platform)) as opened:
+        found = opened.proof(entry)
+    out.write_text(found.to_json())
+    console.print(f"已导出 / written: {out}(见证 / witnesses: {len(found.cosignatures)})", soft_wrap=True)
 
 
 def _budget_note(wallet: Wallet, draft: Authorization) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from xinyidai.acknowledgement import AUTHORIZE
 from xinyidai.authorization import (
     BY_CATEGORY_PRECISION,
     Authorization,
@@ -37,9 +38,11 @@ from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
 from xinyidai.receipt import RECEIPT_TYPE, Receipt, parse_receipt
 from xinyidai.requests import Stamp
-from xinyidai.signing import DocumentError, SigningKey, read_unverified
+from xinyidai.signing import DocumentError, SigningKey, read_unverified, signed_digest
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
+from xinyidai.transparency import Checkpoint, Proof
 
+from clients.wallet.log import WalletLog
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
@@ -47,6 +50,7 @@ from clients.wallet.terms import GrantTerms
 _LIFETIME_SECONDS: Final = 240
 _PAGE: Final = 200
 _DIGEST_DIGITS: Final = 64
+_STATES: Final = {Action.REVOKE: "revoked", Action.PAUSE: "paused", Action.RESUME: "active"}
 _MAX_PAGES: Final = 1000
 
 
@@ -69,6 +73,8 @@ class Use:
     repeats: int
     proven: bool
     """The enclave's signed receipt says the same; False while the answer is still being computed."""
+    logged: bool
+    """The receipt is proven to stand in the enclave's log; False for some seconds, until it is sealed."""
 
 
 class Wallet:
@@ -84,6 +90,7 @@ class Wallet:
         self._platform = Platform(config["platform"], folder / "platform_ca.pem")
         self._enclaves = TrustAnchor.from_pem(Role.ENCLAVE, (folder / "enclave_ca.pem").read_bytes())
         self._known_catalogue: Catalogue | None = None
+        self._log = WalletLog(folder, self._platform, self._enclaves, self.enterprise, self._access, clock)
 
     @classmethod
     def create(
@@ -217,10 +224,12 @@ class Wallet:
         return render_notice(draft, self.catalogue())
 
     def authorize(self, draft: Authorization) -> str:
-        """Sign a draft and submit it; returns its digest, by which it is named from now on."""
+        """Sign a draft and submit it; returns its digest, by which it is named from now on. Raises `WalletError` also
+        when the enclave did not confirm it by its signature."""
         token = self.sign(draft)
-        self._platform.post("/v1/authorizations", authorization=token)
-        return authorization_digest(token)
+        answer, digest = self._platform.post("/v1/authorizations", authorization=token), authorization_digest(token)
+        self._log.acknowledged(answer, digest, AUTHORIZE, digest, "active")
+        return digest
 
     def sign(self, draft: Authorization) -> str:
         """The signed authorization (compact JWS), not submitted."""
@@ -254,7 +263,7 @@ class Wallet:
         return str(digests[0])
 
     def revoke(self, digest: str) -> None:
-        """Final. Holds in the enclave before this returns."""
+        """Final. Holds in the enclave before this returns: the enclave said so itself, or `WalletError` is raised."""
         self._state(Action.REVOKE, digest)
 
     def pause(self, digest: str) -> None:
@@ -275,7 +284,7 @@ class Wallet:
             if bank not in {b["bank_id"] for b in budgets}:
                 raise WalletError("平台上没有这家银行 / no such bank on this platform")
         statement = Statement(self._stamp(), self.enterprise, Action.SET_BUDGET, bank=bank, centibits=round(100 * bits))
-        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+        self._submit(statement)
 
     def usage(self) -> tuple[list[Use], list[dict[str, Any]]]:
         """Every use, newest first, each checked against its receipt; and the budgets. Raises `WalletError`."""
@@ -283,13 +292,19 @@ class Wallet:
         token = ""
         for _ in range(_MAX_PAGES):
             page = self._platform.get("/v1/usage", access=self._access(), page_size=_PAGE, page_token=token)
-            uses += [self._checked(entry) for entry in page["usages"]]
+            checkpoint = self._log.checkpoint(page["checkpoint"]) if page["checkpoint"] else None
+            uses += [self._checked(entry, checkpoint) for entry in page["usages"]]
             token = page["next_page_token"]
             if len({use.assessment_id for use in uses}) != len(uses):
                 break
             if not token:
                 return uses, page["budgets"]
         raise WalletError("平台给出的使用记录有误 / the platform repeats uses, or never ends")
+
+    def proof(self, entry: str) -> Proof:
+        """The proof that an entry of this enterprise's stands in the log, to keep and to show: `entry` is an assessment
+        id, or the digest of an authorization or statement. Raises `WalletError`."""
+        return self._log.proof(entry)
 
     def lineage(self, feature: str) -> Lineage:
         """Which records made one of this enterprise's features. Nobody between wallet and enclave can read the answer.
@@ -324,14 +339,22 @@ class Wallet:
 
     def _state(self, action: Action, digest: str) -> None:
         statement = Statement(self._stamp(), self.enterprise, action, authorization=digest)
-        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+        self._submit(statement, _STATES[action], "expired")
+
+    def _submit(self, statement: Statement, *states: str) -> None:
+        """Send a statement; it counts as done when the enclave says so. `states`: those the authorization may then be
+        in."""
+        signed = statement.sign(self._key)
+        answer = self._platform.post("/v1/statements", statement=signed)
+        about = statement.authorization
+        self._log.acknowledged(answer, signed_digest(signed), statement.action, about, *states)
 
     def _name_record(self, action: Action, lineage: Lineage, record: LineageRecord) -> None:
         sealed = RecordName(record.category, record.record_id).seal(lineage.dispute_key)
-        statement = Statement(self._stamp(), self.enterprise, action, record=sealed)
-        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+        self._submit(Statement(self._stamp(), self.enterprise, action, record=sealed))
 
-    def _checked(self, entry: dict[str, Any]) -> Use:
+    def _checked(self, entry: dict[str, Any], checkpoint: Checkpoint | None) -> Use:
+        logged = False
         if entry["receipt"]:
             receipt = self._proven(entry["receipt"])
             shown = {name: entry[name] for name in ("assessment_id", "bank_id", "authorization_digest", "model_id")}
@@ -346,6 +369,7 @@ class Wallet:
                 raise WalletError("使用记录与回执不符 / a use does not match its receipt")
             if receipt.enterprise != self.enterprise:
                 raise WalletError("回执属于另一家企业 / a receipt is about another enterprise")
+            logged = self._log.check_use(entry, receipt, checkpoint)
         return Use(
             entry["assessment_id"],
             entry["bank_id"],
@@ -356,6 +380,7 @@ class Wallet:
             int(entry["centibits"]) / 100,
             int(entry["repeats"]),
             bool(entry["receipt"]),
+            logged,
         )
 
     def _proven(self, raw: str) -> Receipt:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from xinyidai.acknowledgement import AUTHORIZE
 from xinyidai.authorization import (
     Authorization,
     authorization_digest,
@@ -37,6 +38,8 @@ from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, pin_key, pinned_key, spend_nonce
 from enclave.environment import Environment
 from enclave.errors import Refused
+from enclave.transparency.acknowledgements import acknowledge
+from enclave.transparency.status import Place, assign, place_of
 
 EXPIRED: Final = "expired"
 MAX_BUDGETS: Final = 1_000
@@ -53,6 +56,27 @@ class GrantState:
     digest: str
     state: str
     """active, paused, revoked or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """What an enterprise signed is in force, and the enclave's word for it."""
+
+    grant: GrantState | None
+    """The authorization it was about, if any."""
+    acknowledgement: str
+    place: Place | None = None
+    """Of a submitted authorization: where its state is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """An authorization as its enterprise sees it listed."""
+
+    token: str
+    state: str
+    uses: int
+    place: Place | None
 
 
 @lru_cache(maxsize=65_536)
@@ -86,7 +110,9 @@ def reset_key(connection: sqlite3.Connection, enterprise: str) -> int:
     return revoked.rowcount
 
 
-def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState:
+def submit_authorization(
+    connection: sqlite3.Connection, trust: Trust, environment: Environment, raw: str, now: int
+) -> CarriedOut:
     """Check an authorization against everything it may not exceed, and keep it. Submitting it again is harmless."""
     untrusted = read_unverified_authorization(raw)
     authorization = verify_authorization(raw, pinned_key(connection, untrusted.enterprise))
@@ -107,7 +133,12 @@ def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str,
         row = connection.execute("SELECT state FROM authorization WHERE digest = ?", (digest,)).fetchone()
         if row is None:
             raise Refused(Reason.AUTHORIZATION_EXISTS, "this jti was used for another authorization; choose a new one")
-    return GrantState(digest, _state(row[0], authorization.expires_at, now))
+        grant = GrantState(digest, _state(row[0], authorization.expires_at, now))
+        place = assign(connection, environment, digest, now)
+        acknowledgement = acknowledge(
+            connection, trust, environment, raw, authorization.enterprise, AUTHORIZE, digest, grant.state, now
+        )
+    return CarriedOut(grant, acknowledgement, place)
 
 
 def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
@@ -143,26 +174,35 @@ def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
 
 def submit_statement(
     connection: sqlite3.Connection, trust: Trust, environment: Environment, key: OpeningKey, raw: str, now: int
-) -> GrantState | None:
+) -> CarriedOut:
     """Carry out an enterprise's signed statement. When this returns, it holds for every later charge; a dispute holds
-    from the next snapshot on. `key` opens the names of records.
-
-    Returns the authorization's new state, or None for a budget and for a dispute.
-    """
+    from the next snapshot on. `key` opens the names of records."""
     enterprise = read_unverified(raw).text("sub")
     signer = pinned_key(connection, enterprise)
     statement = parse_statement(signer.verify(raw, STATEMENT_TYPE))
     trust.check_stamp(statement.stamp, now)
     with transaction(connection, f"statement: {statement.action}"):
         spend_nonce(connection, signer.thumbprint, statement.stamp, now)
+        grant = None
         if statement.record is not None:
             carry_out(connection, trust, environment, key, statement, now)
-            return None
-        _note_order(connection, statement)
-        if statement.action is Action.SET_BUDGET:
-            _set_budget(connection, statement)
-            return None
-        return _change_state(connection, statement, now)
+        else:
+            grant = _change(connection, statement, now)
+        state = grant.state if grant else None
+        done = acknowledge(
+            connection, trust, environment, raw, statement.enterprise, statement.action, statement.authorization,
+            state, now,
+        )  # fmt: skip
+    return CarriedOut(grant, done)
+
+
+def _change(connection: sqlite3.Connection, statement: Statement, now: int) -> GrantState | None:
+    """The authorization's new state, or None for a budget."""
+    _note_order(connection, statement)
+    if statement.action is Action.SET_BUDGET:
+        _set_budget(connection, statement)
+        return None
+    return _change_state(connection, statement, now)
 
 
 def _note_order(connection: sqlite3.Connection, statement: Statement) -> None:
@@ -267,14 +307,17 @@ def withdrawn(connection: sqlite3.Connection, digests: Sequence[str]) -> dict[st
     return found
 
 
-def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[tuple[str, str, int]]:
-    """(token, state, assessments made) of every authorization of an enterprise, newest first, at most 500."""
+def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[Granted]:
+    """Every authorization of an enterprise, newest first, at most 500."""
     rows = connection.execute(
-        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
+        "SELECT digest, token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
         " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
         (enterprise,),
     ).fetchall()
-    return [(token, _state(state, expires_at, now), uses) for token, state, expires_at, uses in rows]
+    return [
+        Granted(token, _state(state, expires_at, now), uses, place_of(connection, digest))
+        for digest, token, state, expires_at, uses in rows
+    ]
 
 
 def _state(stored: str, expires_at: int, now: int) -> str:

@@ -13,7 +13,7 @@ from enclave.environment import EnclaveEnvironmentError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 _SCHEMA: Final = """
 CREATE TABLE enterprise_key (
     enterprise TEXT PRIMARY KEY, pem BLOB NOT NULL, thumbprint TEXT NOT NULL, registered_at INTEGER NOT NULL
@@ -69,7 +69,26 @@ CREATE TABLE dispute (
 ) STRICT;
 CREATE INDEX dispute_by_enterprise ON dispute (enterprise);
 """
-_STEPS: Final = (_SCHEMA, _SECOND)
+_THIRD: Final = """
+CREATE TABLE log_entry (position INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE, salt BLOB NOT NULL) STRICT;
+CREATE TABLE log_node (
+    level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE log_seal (
+    only INTEGER PRIMARY KEY CHECK (only = 1), size INTEGER NOT NULL, root BLOB NOT NULL, sealed_at INTEGER NOT NULL,
+    token TEXT NOT NULL
+) STRICT;
+CREATE TABLE acknowledgement (
+    document TEXT PRIMARY KEY, enterprise TEXT NOT NULL, sequence INTEGER NOT NULL, token TEXT NOT NULL,
+    UNIQUE (enterprise, sequence)
+) STRICT;
+CREATE TABLE status_list (number INTEGER PRIMARY KEY, made_at INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE status_entry (
+    number INTEGER NOT NULL REFERENCES status_list (number), position INTEGER NOT NULL,
+    authorization TEXT NOT NULL UNIQUE REFERENCES authorization (digest), PRIMARY KEY (number, position)
+) STRICT, WITHOUT ROWID;
+"""
+_STEPS: Final = (_SCHEMA, _SECOND, _THIRD)
 """Step n brings schema n to n + 1; steps are added and never changed."""
 
 

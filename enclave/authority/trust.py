@@ -23,6 +23,8 @@ class Trust:
     receipt_key: SigningKey
     budget_bank_centibits: int
     budget_total_centibits: int
+    seal_limit_seconds: int = 900
+    """Nothing new is assessed when the log was not sealed for longer."""
 
     def check_stamp(self, stamp: Stamp, now: int) -> None:
         """Raises `Refused` when the document is for another enclave or out of its time."""

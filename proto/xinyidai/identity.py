@@ -47,6 +47,7 @@ class Role(StrEnum):
     ENCLAVE = "enclave"
     SERVER = "server"
     DEPARTMENT = "department"
+    WITNESS = "witness"
 
 
 class CertificateInvalid(DocumentError):

@@ -37,6 +37,8 @@ class ListedAuthorization:
     token: str
     state: State
     assessments: int
+    status_index: int | None
+    status_uri: str | None
 
 
 def _check_issuer(stamp: Stamp, bank: BankId) -> None:
@@ -111,7 +113,12 @@ class BankRelay:
         rows, following = await self._database.read(list_authorizations, bank, enterprise, page)
         counts = await self._database.read(count_assessments, [row.digest for row in rows])
         now = self._journal.clock()
-        listed = [ListedAuthorization(row.token, state_at(row, now), counts.get(row.digest, 0)) for row in rows]
+        listed = [
+            ListedAuthorization(
+                row.token, state_at(row, now), counts.get(row.digest, 0), row.status_index, row.status_uri
+            )
+            for row in rows
+        ]
         return listed, following
 
     async def assess(

@@ -13,9 +13,12 @@ from server.db import Database
 from server.enclaves import Enclaves
 from server.market.desk import MarketDesk
 from server.pages.quality import page_routes
+from server.pages.verify import verify_routes
 from server.quality.service import QualityService
 from server.relay.enterprises import EnterpriseRelay
+from server.relay.log import LogRelay
 from server.rest.edge import Edge
+from server.rest.log import log_routes
 from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
@@ -29,7 +32,12 @@ _MOST_ERRORS: Final = 5
 
 
 def build_rest(
-    database: Database, enclaves: Enclaves, relay: EnterpriseRelay, desk: MarketDesk, admission: Admission
+    database: Database,
+    enclaves: Enclaves,
+    relay: EnterpriseRelay,
+    logs: LogRelay,
+    desk: MarketDesk,
+    admission: Admission,
 ) -> FastAPI:
     app = FastAPI(
         title="信易贷 / Xinyidai",
@@ -41,10 +49,12 @@ def build_rest(
         redoc_url=None,
     )
     app.include_router(enterprise_routes(relay))
+    app.include_router(log_routes(logs))
     app.include_router(market_routes(desk))
     quality = QualityService(enclaves)
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
+    app.include_router(verify_routes())
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response, Security
 from fastapi.security.base import SecurityBase
 from fastapi.security.http import HTTPAuthorizationCredentials, HTTPBase
 from xinyidai.reasons import Reason
-from xinyidai.v1 import catalogue_pb2, enclave_pb2
+from xinyidai.v1 import catalogue_pb2, enclave_pb2, log_pb2
 
 from server.banks.service import list_banks
 from server.db import Database, check_schema
@@ -38,7 +38,7 @@ class AccessMissing(Refused):
     reason = Reason.SIGNATURE_INVALID
 
 
-def _access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
+def access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
     """Raises `AccessMissing`."""
     if (
         credentials is None
@@ -52,22 +52,35 @@ def _access_token(credentials: HTTPAuthorizationCredentials | None) -> str:
 def _entries(answer: enclave_pb2.GetUsageResponse) -> tuple[schemas.AuthorizationEntry, ...]:
     return tuple(
         schemas.AuthorizationEntry(
-            authorization=entry.authorization, state=state_of(entry.state).value, assessments=entry.assessments
+            authorization=entry.authorization,
+            state=state_of(entry.state).value,
+            assessments=entry.assessments,
+            status_index=entry.status_index if entry.status_uri else None,
+            status_uri=entry.status_uri or None,
         )
         for entry in answer.authorizations
     )
 
 
+def proof_of(wire: log_pb2.LogProof) -> schemas.LogProof:
+    return schemas.LogProof(salt=wire.salt.hex(), index=wire.index, path=tuple(step.hex() for step in wire.path))
+
+
 def _usage_page(answer: enclave_pb2.GetUsageResponse) -> schemas.UsagePage:
     return schemas.UsagePage(
         usages=tuple(
-            schemas.Usage(**{name: getattr(use, name) for name in schemas.Usage.model_fields}) for use in answer.usages
+            schemas.Usage(
+                **{name: getattr(use, name) for name in schemas.Usage.model_fields if name != "proof"},
+                proof=proof_of(use.proof) if use.HasField("proof") else None,
+            )
+            for use in answer.usages
         ),
         budgets=tuple(
             schemas.Budget(**{name: getattr(budget, name) for name in schemas.Budget.model_fields})
             for budget in answer.budgets
         ),
         authorizations=_entries(answer),
+        checkpoint=answer.checkpoint,
         next_page_token=answer.next_page_token,
     )
 
@@ -84,19 +97,26 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
     @router.post("/authorizations", summary="提交授权 / Submit an authorization")
     async def submit_authorization(body: schemas.NewAuthorization) -> schemas.AcceptedAuthorization:
         done = await relay.submit_authorization(body.authorization)
-        return schemas.AcceptedAuthorization(digest=done.digest, state=done.state.value)
+        index, uri = done.place or (None, None)
+        return schemas.AcceptedAuthorization(
+            digest=done.digest,
+            state=done.state.value,
+            acknowledgement=done.acknowledgement,
+            status_index=index,
+            status_uri=uri,
+        )
 
     @router.get("/authorizations", summary="本企业的授权 / The enterprise's own authorizations")
     async def list_authorizations(credentials: Credentials) -> schemas.AuthorizationList:
-        answer = await relay.usage(_access_token(credentials), 1, "")
+        answer = await relay.usage(access_token(credentials), 1, "")
         return schemas.AuthorizationList(authorizations=_entries(answer))
 
     @router.post(
         "/statements", summary="撤销、暂停、恢复、设定预算、异议 / Revoke, pause, resume, set a budget, dispute"
     )
     async def submit_statement(body: schemas.NewStatement) -> schemas.CarriedOut:
-        state = await relay.submit_statement(body.statement)
-        return schemas.CarriedOut(state=state.value if state else None)
+        done = await relay.submit_statement(body.statement)
+        return schemas.CarriedOut(state=done.state.value if done.state else None, acknowledgement=done.acknowledgement)
 
     @router.post(
         "/lineage", summary="本企业一项特征由哪些记录得出 / Which records made one of the enterprise's features"
@@ -110,7 +130,7 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
         page_size: Annotated[int, Query(ge=0, le=500, description="0 means 100.")] = 0,
         page_token: Annotated[str, Query(max_length=64)] = "",
     ) -> schemas.UsagePage:
-        return _usage_page(await relay.usage(_access_token(credentials), page_size, page_token))
+        return _usage_page(await relay.usage(access_token(credentials), page_size, page_token))
 
     return router
 

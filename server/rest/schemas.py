@@ -29,6 +29,9 @@ def _number(description: str, example: int) -> Any:
     return Field(description=description, examples=[example])
 
 
+_ACKNOWLEDGEMENT = "Compact JWS of type `acknowledgement+jwt`: the enclave's word that it was carried out."
+StatusIndex = Annotated[int | None, _number("Where its state is published, in the list of that name.", 4711)]
+StatusUri = Annotated[str | None, _text("Name of a status list.", "urn:xinyidai:status-list:lianyungang-1:1")]
 Digest = Annotated[str, _text("Hex SHA-256 of the authorization's compact JWS.", _DIGEST)]
 
 
@@ -52,6 +55,9 @@ class NewAuthorization(Strict):
 class AcceptedAuthorization(Strict):
     digest: Digest
     state: StateName
+    acknowledgement: Annotated[str, _text(_ACKNOWLEDGEMENT, _EXAMPLE)]
+    status_index: StatusIndex
+    status_uri: StatusUri
 
 
 class NewStatement(Strict):
@@ -62,16 +68,27 @@ class CarriedOut(Strict):
     state: StateName | None = Field(
         description="Of the authorization the statement names; null for a budget and for a dispute."
     )
+    acknowledgement: Annotated[str, _text(_ACKNOWLEDGEMENT, _EXAMPLE)]
 
 
 class AuthorizationEntry(Strict):
     authorization: Annotated[str, _text("Compact JWS, exactly as the enterprise signed it.", _EXAMPLE)]
     state: StateName
     assessments: Annotated[int, _number("Assessments made under it so far.", 3)]
+    status_index: StatusIndex
+    status_uri: StatusUri
 
 
 class AuthorizationList(Strict):
     authorizations: tuple[AuthorizationEntry, ...]
+
+
+class LogProof(Strict):
+    """Where a document stands in the log; see docs/transparency.md."""
+
+    salt: Annotated[str, _text("32 bytes in hex.", _DIGEST)]
+    index: Annotated[int, _number("Number of the entry, from 0.", 1203)]
+    path: tuple[str, ...] = Field(description="RFC 9162, 2.1.3; hex SHA-256 each, leaf to root.")
 
 
 class Usage(Strict):
@@ -84,6 +101,7 @@ class Usage(Strict):
     centibits: Annotated[int, _number("Hundredths of a bit: the cap on what the bank could learn.", 1004)]
     receipt: Annotated[str, _text("Compact JWS of type `receipt+jwt`; empty while computing.", _EXAMPLE)]
     repeats: Annotated[int, _number("How often the stored answer was returned again, free of charge.", 0)]
+    proof: LogProof | None = Field(description="Of the receipt in the log; null until the next checkpoint.")
 
 
 class Budget(Strict):
@@ -97,6 +115,7 @@ class UsagePage(Strict):
     usages: tuple[Usage, ...]
     budgets: tuple[Budget, ...]
     authorizations: tuple[AuthorizationEntry, ...]
+    checkpoint: Annotated[str, _text("Compact JWS of type `checkpoint+jwt`: what the proofs lead to.", _EXAMPLE)]
     next_page_token: Annotated[str, _text("Empty on the last page. Each page needs a new access token.", "1203")]
 
 

@@ -66,7 +66,11 @@ class BankServicer(bank_pb2_grpc.BankServiceServicer):
         rows, following = await self.relay.authorizations(bank, enterprise, page)
         entries = [
             authorization_pb2.AuthorizationEntry(
-                authorization=row.token, state=_STATES[row.state], assessments=row.assessments
+                authorization=row.token,
+                state=_STATES[row.state],
+                assessments=row.assessments,
+                status_index=row.status_index,
+                status_uri=row.status_uri,
             )
             for row in rows
         ]

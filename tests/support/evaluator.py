@@ -96,6 +96,8 @@ async def build_service(
     evaluator = InProcessEvaluator(frames)
     epoch = await store.run(current_epoch, environment)
     desk = LineageDesk(folder, trust, environment, await store.run(dispute_key, environment))
-    return EnclaveService(
+    service = EnclaveService(
         trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk
-    ), evaluator
+    )
+    await service.transparency.open()
+    return service, evaluator

@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fxinyidai/v1/authorization.proto\x12\x0bxinyidai.v1\"p\n\x12\x41uthorizationEntry\x12\x15\n\rauthorization\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\x12\x13\n\x0b\x61ssessments\x18\x03 \x01(\x05\"V\n\x19ListAuthorizationsRequest\x12\x12\n\nenterprise\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"n\n\x1aListAuthorizationsResponse\x12\x37\n\x0e\x61uthorizations\x18\x01 \x03(\x0b\x32\x1f.xinyidai.v1.AuthorizationEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x12\x41uthorizationState\x12#\n\x1f\x41UTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41UTHORIZATION_STATE_ACTIVE\x10\x01\x12\x1e\n\x1a\x41UTHORIZATION_STATE_PAUSED\x10\x02\x12\x1f\n\x1b\x41UTHORIZATION_STATE_REVOKED\x10\x03\x12\x1f\n\x1b\x41UTHORIZATION_STATE_EXPIRED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fxinyidai/v1/authorization.proto\x12\x0bxinyidai.v1\"\x9a\x01\n\x12\x41uthorizationEntry\x12\x15\n\rauthorization\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\x12\x13\n\x0b\x61ssessments\x18\x03 \x01(\x05\x12\x14\n\x0cstatus_index\x18\x04 \x01(\x05\x12\x12\n\nstatus_uri\x18\x05 \x01(\t\"V\n\x19ListAuthorizationsRequest\x12\x12\n\nenterprise\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"n\n\x1aListAuthorizationsResponse\x12\x37\n\x0e\x61uthorizations\x18\x01 \x03(\x0b\x32\x1f.xinyidai.v1.AuthorizationEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x12\x41uthorizationState\x12#\n\x1f\x41UTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41UTHORIZATION_STATE_ACTIVE\x10\x01\x12\x1e\n\x1a\x41UTHORIZATION_STATE_PAUSED\x10\x02\x12\x1f\n\x1b\x41UTHORIZATION_STATE_REVOKED\x10\x03\x12\x1f\n\x1b\x41UTHORIZATION_STATE_EXPIRED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xinyidai.v1.authorization_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUTHORIZATIONSTATE']._serialized_start=363
-  _globals['_AUTHORIZATIONSTATE']._serialized_end=550
-  _globals['_AUTHORIZATIONENTRY']._serialized_start=48
-  _globals['_AUTHORIZATIONENTRY']._serialized_end=160
-  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_start=162
-  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_end=248
-  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_start=250
-  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_end=360
+  _globals['_AUTHORIZATIONSTATE']._serialized_start=406
+  _globals['_AUTHORIZATIONSTATE']._serialized_end=593
+  _globals['_AUTHORIZATIONENTRY']._serialized_start=49
+  _globals['_AUTHORIZATIONENTRY']._serialized_end=203
+  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_start=205
+  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_end=291
+  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_start=293
+  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_end=403
 # @@protoc_insertion_point(module_scope)

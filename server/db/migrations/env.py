@@ -9,6 +9,7 @@ from server.banks import models as _banks  # noqa: F401
 from server.db.base import Record
 from server.enterprises import models as _enterprises  # noqa: F401
 from server.market import models as _market  # noqa: F401
+from server.transparency import models as _transparency  # noqa: F401
 
 context.configure(
     connection=context.config.attributes["connection"],
