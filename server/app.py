@@ -36,6 +36,7 @@ from server.relay.consent import ConsentRelay
 from server.relay.courier import Courier, build_http
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
+from server.relay.log import LogRelay
 from server.relay.whitelist import WhiteListRelay
 from server.rest.app import build_rest
 from server.rest.https import RestEdge
@@ -124,7 +125,14 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     )
     dashboard = DashboardService(database, clock, settings.dashboard_seconds)
     enterprises = EnterpriseRelay(enclaves, journal)
-    app = build_rest(database, enclaves, enterprises, consent, desk, lists, loans, dashboard, public)
+    logs = LogRelay(
+        enclaves,
+        database,
+        journal,
+        _anchor(Role.ENCLAVE, settings.enclaves_ca),
+        _anchor(Role.WITNESS, settings.witnesses_ca),
+    )
+    app = build_rest(database, enclaves, enterprises, consent, logs, desk, lists, loans, dashboard, public)
     return Server(
         edge,
         RestEdge(settings, app),
@@ -141,8 +149,7 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
 
 def build_door(settings: ServerSettings) -> EnterpriseDoor:
     """Raises `OSError`, `DocumentError` for an unreadable registrar file."""
-    raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
-    registrar = TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
+    registrar = _anchor(Role.ENTERPRISE, settings.registrar_ca)
     return EnterpriseDoor(registrar, [enclave.id for enclave in settings.enclaves])
 
 
@@ -157,6 +164,12 @@ def build_desk(
         settings.market_open_products,
     )
     return MarketDesk(database, door, rules, clock)
+
+
+def _anchor(role: Role, roots: Path | None) -> TrustAnchor:
+    """Without a file, one that vouches for nobody."""
+    raw = roots.read_bytes() if roots else b""
+    return TrustAnchor(role, load_chain(raw) if raw else ())
 
 
 async def serve(settings: ServerSettings) -> None:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     SUBMIT_STATEMENT = "submit_statement"
     READ_USAGE = "read_usage"
     READ_LINEAGE = "read_lineage"
+    READ_PROOF = "read_proof"
     ASSESS = "assess"
     PUBLISH_PRODUCT = "publish_product"
     WITHDRAW_PRODUCT = "withdraw_product"

@@ -16,14 +16,17 @@ from server.loans.desk import LoanDesk
 from server.market.desk import MarketDesk
 from server.pages.dashboard import dashboard_page_routes
 from server.pages.quality import page_routes
+from server.pages.verify import verify_routes
 from server.quality.service import QualityService
 from server.relay.consent import ConsentRelay
 from server.relay.enterprises import EnterpriseRelay
+from server.relay.log import LogRelay
 from server.relay.whitelist import WhiteListRelay
 from server.rest.consent import consent_routes
 from server.rest.dashboard import dashboard_routes
 from server.rest.edge import Edge
 from server.rest.loans import loan_routes
+from server.rest.log import log_routes
 from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
@@ -42,6 +45,7 @@ def build_rest(
     enclaves: Enclaves,
     relay: EnterpriseRelay,
     consent: ConsentRelay,
+    logs: LogRelay,
     desk: MarketDesk,
     lists: WhiteListRelay,
     loans: LoanDesk,
@@ -59,6 +63,7 @@ def build_rest(
     )
     app.include_router(enterprise_routes(relay))
     app.include_router(consent_routes(consent))
+    app.include_router(log_routes(logs))
     app.include_router(market_routes(desk))
     app.include_router(white_list_routes(lists))
     app.include_router(loan_routes(loans))
@@ -67,6 +72,7 @@ def build_rest(
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
     app.include_router(dashboard_page_routes(dashboard))
+    app.include_router(verify_routes())
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)

@@ -100,9 +100,11 @@ async def build_service(
     evaluator = InProcessEvaluator(frames)
     epoch = await store.run(current_epoch, environment)
     desk = LineageDesk(folder, trust, environment, await store.run(dispute_key, environment))
-    return EnclaveService(
+    service = EnclaveService(
         trust, store, snapshots, environment, evaluator, epoch, TreeStore(folder / "trees"), Deadlines(), desk,
         ListRules(),
         RowDesk(folder, trust, environment, store),
         ObjectionDesk(store, trust, environment, deadline_rule(DEFAULT_RULE)),
-    ), evaluator  # fmt: skip
+    )  # fmt: skip
+    await service.transparency.open()
+    return service, evaluator
