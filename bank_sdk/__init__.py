@@ -103,6 +103,7 @@ from bank_sdk.models.trees import Split, Tree, TreeModel, TreeProof
 from bank_sdk.monitoring import Band, Stability, csi, psi
 from bank_sdk.portfolio import Journal, PortfolioRow, assess_frame, assess_portfolio
 from bank_sdk.results import AssessmentResult, GrantedAuthorization, RegisteredModel, ScoreInterval
+from bank_sdk.status_list import StatusList
 from bank_sdk.sync import BankClientSync
 from bank_sdk.whitelist import WhiteList, WhiteListClient
 from bank_sdk.worker import Decline, Handled, OfferDraft, OfferWorker
@@ -209,6 +210,7 @@ __all__ = [
     "SpecialValueUnmapped",
     "Split",
     "Stability",
+    "StatusList",
     "StumpOptions",
     "SwapCell",
     "TableInvalid",

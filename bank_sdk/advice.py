@@ -108,6 +108,9 @@ ADVICE: Final = MappingProxyType(
         "LINEAGE_UNAVAILABLE": _NOT_A_BANKS,
         "DISPUTE_UNKNOWN": _NOT_A_BANKS,
         "DISPUTE_LIMIT": _NOT_A_BANKS,
+        "LOG_UNSEALED": _WAIT,
+        "ENTRY_UNKNOWN": _NOT_A_BANKS,
+        "ENTRY_PENDING": _NOT_A_BANKS,
         "NOTICE_MISMATCH": _ASK_ENTERPRISE,
         "CATEGORY_UNKNOWN": Text("核对信息类别", "check the category codes against the catalogue"),
         "BUDGET_BANK_EXHAUSTED": Text(

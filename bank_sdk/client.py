@@ -408,5 +408,6 @@ def _granted(entry: authorization_pb2.AuthorizationEntry) -> GrantedAuthorizatio
         terms = GrantedAuthorization.from_token(entry.authorization).terms
     except DocumentMalformed as error:
         raise VerificationError(f"the service listed something else than authorizations: {error}") from error
-    state = STATES.get(entry.state, "unknown")
-    return GrantedAuthorization(entry.authorization, terms, state, entry.assessments, entry.renewal_due)
+    state, uri = STATES.get(entry.state, "unknown"), entry.status_uri or None
+    index = entry.status_index if uri else None
+    return GrantedAuthorization(entry.authorization, terms, state, entry.assessments, entry.renewal_due, index, uri)

@@ -56,6 +56,9 @@ class GrantedAuthorization:
     """Made under it so far, as far as the service says."""
     renewal_due: bool = False
     """In force, and ends within 30 days, as far as the service says."""
+    status_index: int | None = None
+    """Where its state is published, in the status list `status_uri`; see `StatusList`."""
+    status_uri: str | None = None
 
     @classmethod
     def from_token(cls, token: str) -> "GrantedAuthorization":

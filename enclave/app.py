@@ -70,6 +70,7 @@ def build_trust(settings: EnclaveSettings) -> Trust:
         budget_total_centibits=100 * settings.budget_total_bits,
         most_models=settings.models_per_bank,
         most_trees=settings.trees_per_bank,
+        seal_limit_seconds=settings.seal_limit_seconds,
     )
 
 
@@ -94,7 +95,7 @@ async def build_enclave(
 
     trees = TreeStore(settings.data_dir / "trees")
     evaluator = build_evaluator(frames) if build_evaluator else WorkerPool(settings.workers, frames, trees.root)
-    return EnclaveService(
+    service = EnclaveService(
         trust,
         store,
         SnapshotStore(settings.data_dir / "snapshots", trust.catalogue),
@@ -113,6 +114,8 @@ async def build_enclave(
         ObjectionDesk(store, trust, environment, deadline_rule(settings.objection_rule)),
         OwnDataDesk(settings.data_dir, trust, environment, key.public),
     )
+    await service.transparency.open()
+    return service
 
 
 def build_grpc_server(settings: EnclaveSettings, service: EnclaveService) -> tuple[grpc.aio.Server, Any, str]:
@@ -164,9 +167,12 @@ async def serve(settings: EnclaveSettings, *, build_evaluator: Callable[[Frames]
         service = await build_enclave(settings, build_evaluator=build_evaluator)
         server, probe, address = build_grpc_server(settings, service)
         keeping = asyncio.create_task(_keep_up(service))
+        sealing = asyncio.create_task(service.transparency.seal_for_ever(settings.seal_interval_seconds))
         await serve_until_told("enclave", server, probe, address)
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        for task in (keeping, sealing):
+            task.cancel()
+        await asyncio.gather(keeping, sealing, return_exceptions=True)
+        await service.transparency.seal()
         await service.close()
 
 

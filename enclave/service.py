@@ -15,6 +15,7 @@ from xinyidai.reasons import Reason
 from xinyidai.receipt import AnswerDigest, Receipt, answer_digest
 from xinyidai.requests import MAX_ITEMS, tree_model_id
 from xinyidai.signing import read_unverified
+from xinyidai.transparency import Inclusion
 
 from enclave.authority import access, disputes, events, grants, ledger, models, proposals, signers
 from enclave.authority.ledger import Asked, Charged, Present, Stored
@@ -34,6 +35,7 @@ from enclave.quality.board import Board, read_board
 from enclave.scoring.evaluator import Evaluator, Job
 from enclave.scoring.masking import MaskFields, mask_key
 from enclave.timing import whole_seconds
+from enclave.transparency.desk import TransparencyDesk
 from enclave.whitelist.lists import ListRules
 
 _UPLOADS = 2
@@ -91,6 +93,7 @@ class EnclaveService:
         self._rows = rows
         self._objections = objections
         self._own_data = own_data
+        self.transparency = TransparencyDesk(store, trust, environment)
         self._matrix = snapshots.open(snapshots.current_id())
         self._looked = time.monotonic()
         self._selector = lru_cache(maxsize=1024)(self._build_selector)
@@ -111,10 +114,11 @@ class EnclaveService:
     async def register_key(self, raw: str) -> tuple[str, str]:
         return await self._store.run(grants.register_key, self.trust, raw, self._environment.clock())
 
-    async def submit_authorization(self, raw: str) -> grants.GrantState:
-        return await self._store.run(grants.submit_authorization, self.trust, raw, self._environment.clock())
+    async def submit_authorization(self, raw: str) -> grants.CarriedOut:
+        now = self._environment.clock()
+        return await self._store.run(grants.submit_authorization, self.trust, self._environment, raw, now)
 
-    async def submit_statement(self, raw: str) -> grants.GrantState | None:
+    async def submit_statement(self, raw: str) -> grants.CarriedOut:
         """When this returns, it holds for every later charge; an objection also in the enterprise's row."""
         now = self._environment.clock()
         said = read_unverified(raw)
@@ -122,9 +126,9 @@ class EnclaveService:
         if "record" not in said.members:
             return await done
         async with whole_seconds():
-            await done
+            carried_out = await done
             await self._account_for(said.text("sub"))
-        return None
+        return carried_out
 
     async def _account_for(self, enterprise: str) -> None:
         try:
@@ -240,7 +244,8 @@ class EnclaveService:
         banks = await self._store.run(ledger.banks_charging, enterprise, now)
         budgets = await self._store.run(ledger.budgets, self.trust, enterprise, ("", *banks), now)
         granted = await self._store.run(access.grants_of, enterprise, now)
-        return Usage(uses, following, budgets, granted, now - ledger.WINDOW_SECONDS)
+        checkpoint, proofs = await self.transparency.proofs([use.assessment_id for use in uses])
+        return Usage(uses, proofs, checkpoint, following, budgets, granted, now - ledger.WINDOW_SECONDS)
 
     async def assess(self, raw: str, most_items: int = MAX_ITEMS) -> tuple[str, list[Stored | Refused]]:
         """(nonce, one outcome an item, in order). Raises `Refused` or `DocumentError` when the whole is refused."""
@@ -287,7 +292,8 @@ class EnclaveService:
         for entry, group in zip(charged, jobs, strict=True):
             parts = tuple(zip(self._parts(entry), (next(frames) for _ in group), strict=True))
             answered.append((entry.assessment_id, self._receipt(matrix, entry, parts), parts))
-        stored = iter(await self._store.run(ledger.store_answers, answered) if answered else [])
+        random_bytes = self._environment.random_bytes
+        stored = iter(await self._store.run(ledger.store_answers, answered, random_bytes) if answered else [])
         return [next(stored) if isinstance(entry, Charged) else entry for entry in settled]
 
     def _parts(self, entry: Charged) -> tuple[str, ...]:
@@ -358,6 +364,9 @@ class Usage:
     """An enterprise's own view."""
 
     uses: list[ledger.Use]
+    proofs: list[Inclusion | None]
+    """Of each use; None while it is not within the checkpoint."""
+    checkpoint: str
     following: int | None
     """Where the next page begins."""
     budgets: list[tuple[str, int, int]]

@@ -56,6 +56,10 @@ class EnclaveSettings(BaseModel):
     """Tree ensembles one bank may register; each takes up to 0.8 GB."""
     objection_rule: str = DEFAULT_RULE
     """Whose deadlines objections have: a place of `enclave/authority/deadlines.toml`. The same as ingestion's."""
+    seal_interval_seconds: float = Field(default=10, gt=0, le=3_600)
+    """How often the log of uses is sealed when it has grown."""
+    seal_limit_seconds: int = Field(default=900, ge=1, le=7_200)
+    """Nothing new is assessed when the log was not sealed for longer."""
     isolate_network: Literal["auto", "required", "off"] = "auto"
     """On a Unix socket: give up every other network. "required": refuse to start where the kernel does not allow it."""
 

@@ -49,6 +49,7 @@ from server.relay.consent import ConsentRelay
 from server.relay.courier import Courier, build_http
 from server.relay.enterprises import EnterpriseRelay
 from server.relay.journal import Journal
+from server.relay.log import LogRelay
 from server.relay.whitelist import WhiteListRelay
 from server.rest.app import Limits, build_rest
 from server.rest.https import RestEdge, bind_rest
@@ -137,10 +138,17 @@ def build_server(settings: ServerSettings, *, clock: Callable[[], int] = now) ->
     )
     dashboard = DashboardService(database, clock, settings.dashboard_seconds)
     enterprises = EnterpriseRelay(enclaves, journal)
+    logs = LogRelay(
+        enclaves,
+        database,
+        journal,
+        _anchor(Role.ENCLAVE, settings.enclaves_ca),
+        _anchor(Role.WITNESS, settings.witnesses_ca),
+    )
     bound = bind_rest(settings)
     accounts = build_accounts(settings, database, bound.getsockname()[1], clock)
     limits = Limits(public, RateLimiter(settings.requests_per_minute), RateLimiter(settings.sign_ins_per_minute))
-    app = build_rest(database, enclaves, enterprises, consent, desk, lists, loans, dashboard, accounts, limits)
+    app = build_rest(database, enclaves, enterprises, consent, logs, desk, lists, loans, dashboard, accounts, limits)
     return Server(
         edge,
         RestEdge(settings, app, bound),
@@ -160,18 +168,14 @@ def build_accounts(settings: ServerSettings, database: Database, port: int, cloc
     registrar file."""
     site = Site(settings.portal_origin or f"https://localhost:{port}")
     rules = AccountRules(idle=settings.session_idle_seconds, absolute=settings.session_seconds)
-    return AccountDesk(database, registrar_of(settings), site, rules, clock)
-
-
-def registrar_of(settings: ServerSettings) -> TrustAnchor:
-    """Raises `OSError`, `DocumentError`."""
-    raw = settings.registrar_ca.read_bytes() if settings.registrar_ca else b""
-    return TrustAnchor(Role.ENTERPRISE, load_chain(raw) if raw else ())
+    return AccountDesk(database, _anchor(Role.ENTERPRISE, settings.registrar_ca), site, rules, clock)
 
 
 def build_door(settings: ServerSettings) -> EnterpriseDoor:
     """Raises `OSError`, `DocumentError` for an unreadable registrar file."""
-    return EnterpriseDoor(registrar_of(settings), [enclave.id for enclave in settings.enclaves])
+    return EnterpriseDoor(
+        _anchor(Role.ENTERPRISE, settings.registrar_ca), [enclave.id for enclave in settings.enclaves]
+    )
 
 
 def build_desk(
@@ -185,6 +189,12 @@ def build_desk(
         settings.market_open_products,
     )
     return MarketDesk(database, door, rules, clock)
+
+
+def _anchor(role: Role, roots: Path | None) -> TrustAnchor:
+    """Without a file, one that vouches for nobody."""
+    raw = roots.read_bytes() if roots else b""
+    return TrustAnchor(role, load_chain(raw) if raw else ())
 
 
 async def serve(settings: ServerSettings) -> None:

@@ -136,6 +136,10 @@ class Enclaves:
                 return self._by_id[name]
         raise AudienceUnknown(f"aud names no enclave of this platform; known: {', '.join(self._by_id)}")
 
+    def named(self, enclave: str) -> Enclave:
+        """The enclave of this id, or for "" the first. Raises `AudienceUnknown`."""
+        return self.choose([enclave] if enclave else self._by_id)
+
     async def statuses(self) -> list[tuple[EnclaveId, enclave_pb2.GetStatusResponse | None]]:
         """Of every enclave; None where it does not answer."""
 

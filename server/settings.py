@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from xinyidai.identifiers import parse_enclave_id
 
-_PATHS: Final = ("tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca", "registrar_ca", "events_ca")
+_PATHS: Final = (
+    "tls_certificate", "tls_key", "banks_ca", "enclaves_ca", "platform_ca", "registrar_ca", "events_ca", "witnesses_ca",
+)  # fmt: skip
 _SQLITE: Final = "sqlite:///"
 
 
@@ -48,6 +50,8 @@ class ServerSettings(BaseSettings):
     """Roots that vouch for the addresses banks want events pushed to; without it, those the system trusts."""
     events_seconds: float = Field(default=1, gt=0, le=3_600)
     """How often the enclaves are asked for new events."""
+    witnesses_ca: Path | None = None
+    """Roots that vouch for witnesses of the log; without it every cosignature is refused."""
     market_hold_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400)
     """How long a bank that grabbed or was assigned a demand may think before its place falls to another."""
     market_grab_seconds: int = Field(default=3_600, ge=0, le=30 * 86_400)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pyarrow.parquet as parquet
 from rich.console import Console
+from xinyidai.identity import Role, TrustAnchor
+from xinyidai.reasons import Reason
 
 from bank_sdk import (
     AssessmentResult,
@@ -26,9 +28,12 @@ from clients.dev.deployment import ENCLAVE_ID, Deployment
 from clients.dev.system import System
 from clients.tables import folding_table
 from clients.uploader import BatchOutcome
-from clients.wallet import GrantTerms, Use, Wallet
+from clients.verifier.check import check_proof
+from clients.wallet import GrantTerms, PlatformRefused, Use, Wallet
 
 ENTERPRISES = 2000
+_PROOF_TRIES = 60
+"""Seconds to wait for a checkpoint and its cosignature."""
 console = Console(highlight=False, soft_wrap=True, width=max(120, Console().width))
 
 
@@ -169,6 +174,7 @@ def story(system: System) -> None:
 
         step("七、企业查看每一次使用", "7. The enterprise sees every use, with its bits")
         uses = show_usage(wallet)
+        check_proof_of(system, wallet, uses[0])
         wallet.close()
     what_each_saw(system, enterprise, result, uses)
 
@@ -201,6 +207,30 @@ def show_usage(wallet: Wallet) -> list[Use]:
         spent, limit = int(budget["spent_centibits"]) / 100, int(budget["limit_centibits"]) / 100
         console.print(f"{budget['bank_id'] or '全部银行 / all banks'}: {spent:.2f} / {limit:.2f} bits in 12 months")
     return uses
+
+
+def check_proof_of(system: System, wallet: Wallet, use: Use) -> None:
+    """A use is proven to anybody, offline: the receipt, its place in the enclave's log, and a witness's signature."""
+    anchor = system.deployment.anchor
+    roots = TrustAnchor.from_pem(Role.ENCLAVE, anchor("enclave").read_bytes())
+    witnesses = TrustAnchor.from_pem(Role.WITNESS, anchor("witnesses").read_bytes())
+    for _ in range(_PROOF_TRIES):
+        time.sleep(1)
+        try:
+            proof = wallet.proof(use.assessment_id)
+        except PlatformRefused as refusal:
+            if refusal.reason != Reason.ENTRY_PENDING:
+                raise
+            continue
+        if proof.cosignatures:
+            found = check_proof(proof.to_json().encode(), roots, witnesses, 1)
+            console.print(
+                f"日志证明成立:第{proof.inclusion.index + 1}条,共{found.checkpoint.size}条,见证 {found.witnesses[0]}\n"
+                f"Proven in the log: entry {proof.inclusion.index + 1} of {found.checkpoint.size}, cosigned by "
+                f"{found.witnesses[0]}; verified offline"
+            )
+            return
+    raise DemoFailed("the use is not proven in the log")
 
 
 def record_ids(deployment: Deployment, enterprise: str) -> list[str]:
@@ -257,6 +287,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="xinyidai-") as folder:
         system = prepare(Path(folder) / "demo")
         with system:
+            system.start_witness(interval=2)
             story(system)
     console.print(f"\n完成,用时 {time.monotonic() - start:.0f} 秒 / done in {time.monotonic() - start:.0f} s")
 

@@ -109,6 +109,7 @@ def up(
     with System(deployment) as system:
         enterprise = _ready_enterprise(system)
         system.start_ingest()
+        system.start_witness()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, stop)
         console.print(_what_next(system, enterprise), soft_wrap=True)
@@ -128,6 +129,7 @@ def _what_next(system: System, enterprise: str) -> str:
   部门归集 / departments, gRPC mTLS   {system.ingest_address}   证书 / certificates {ready}/departments
   银行证书 / bank-a                   {ready}/banks/bank-a/bank.pem, bank.key
   根证书 / roots                      {ready}/ca/platform.pem, enclave.pem
+  核验证明 / verify a proof           {system.rest_url}/verify   根证书 / roots {ready}/ca/enclave.pem, witnesses.pem
   企业 / enterprise                   {enterprise}, 钱包 / wallet {ready}/wallet
   日志 / logs                         {ready}/logs
 

@@ -1,10 +1,11 @@
 """The files of a whole deployment in one folder, as a city and its banks would each have theirs:
 
-ca/         the five roots: platform, banks, registrar, enclave, departments
+ca/         the six roots: platform, banks, registrar, enclave, departments, witnesses
 enclave/    enclave.toml and ingest.toml, keys and certificates, data/, run/enclave.sock
 departments/ID/  department.pem, department.key
 server/     server.toml, its key and certificate, data/server.sqlite
 banks/ID/   bank.pem, bank.key
+witnesses/ID/  witness.pem, witness.key, state/
 records/    one Parquet file a category
 """
 
@@ -17,13 +18,13 @@ from typing import Final
 
 from xinyidai.catalogue import builtin_catalogue, load_catalogue
 from xinyidai.files import write_whole
-from xinyidai.identifiers import parse_bank_id, parse_department_id, parse_uscc
+from xinyidai.identifiers import parse_bank_id, parse_department_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Identity, Role
 
 from clients.dev.authority import Authority, enterprise_identity
 
 ENCLAVE_ID: Final = "lianyungang-1"
-_ROOTS: Final = ("platform", "banks", "registrar", "enclave", "departments")
+_ROOTS: Final = ("platform", "banks", "registrar", "enclave", "departments", "witnesses")
 _WRITERS: Final[Mapping[str, tuple[str, ...]]] = {
     "scjg": ("enterprise_registration", "annual_report", "abnormal_dishonesty_list", "pledge_guarantee"),
     "swj": ("tax_payment", "tax_credit"),
@@ -89,7 +90,7 @@ class Deployment:
         return self.root / "departments" / department_id
 
     def anchor(self, name: str) -> Path:
-        """The PEM file of a root: platform, banks, registrar, enclave or departments."""
+        """The PEM file of a root: platform, banks, registrar, enclave, departments or witnesses."""
         return self.authorities / f"{name}.pem"
 
     def bank(self, bank_id: str) -> Path:
@@ -167,6 +168,7 @@ class Deployment:
             "banks_ca": "../ca/banks.pem",
             "enclaves_ca": "../ca/enclave.pem",
             "registrar_ca": "../ca/registrar.pem",
+            "witnesses_ca": "../ca/witnesses.pem",
         }
         text = _toml(values | settings)
         if enclave_address is not None:
@@ -186,6 +188,13 @@ class Deployment:
             raise FileExistsError(f"{self.bank(name)} 已存在,不覆盖密钥 / exists; its key is not overwritten")
         Authority.load(self.authorities, "banks").issue(Identity(Role.BANK, name), self.bank(name), "bank")
         return self.bank(name)
+
+    def issue_witness(self, name: str) -> Path:
+        """A key and certificate for a witness of the log; returns its folder."""
+        folder = self.root / "witnesses" / parse_enclave_id(name)
+        identity = Identity(Role.WITNESS, name)
+        Authority.load(self.authorities, "witnesses").issue(identity, folder, "witness")
+        return folder
 
     def issue_department(self, department_id: str) -> Path:
         """A key and certificate for a department; returns its folder. What it may write stands in `ingest.toml`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from clients.dev.deployment import Deployment
+from clients.dev.deployment import ENCLAVE_ID, Deployment
 
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 10
@@ -121,6 +121,7 @@ class System:
         self.ingest = Process(
             "ingest", "enclave.ingest.app", ["serve", "--config", str(deployment.ingest_config)], logs / "ingest.log"
         )
+        self.witness: Process | None = None
         self.ingest_address = ""
         self.grpc_address = ""
         self.rest_url = ""
@@ -144,6 +145,26 @@ class System:
         """Open the door for departments; returns its address."""
         (self.ingest_address,) = self.ingest.start()
         return self.ingest_address
+
+    def start_witness(self, name: str = "witness-a", interval: float = 10.0) -> None:
+        """A process of its own that watches the enclave's log through the platform, and cosigns it."""
+        folder = self.deployment.root / "witnesses" / name
+        if not folder.exists():
+            self.deployment.issue_witness(name)
+        anchor = self.deployment.anchor
+        options = {
+            "enclave": ENCLAVE_ID,
+            "platform": self.rest_url,
+            "platform-ca": str(anchor("platform")),
+            "enclave-ca": str(anchor("enclave")),
+            "certificate": str(folder / "witness.pem"),
+            "key": str(folder / "witness.key"),
+            "state": str(folder / "state"),
+            "interval": str(interval),
+        }
+        arguments = [f"--{option}={value}" for option, value in options.items()]
+        self.witness = Process("witness", "clients.witness.cli", arguments, self._logs / "witness.log")
+        self.witness.start()
 
     def cells(self, enterprise: str) -> dict[str, int]:
         """Cells of one enterprise by feature, from the data holder's own command."""
@@ -187,6 +208,8 @@ class System:
 
     def stop(self) -> None:
         self.ingest.stop()
+        if self.witness is not None:
+            self.witness.stop()
         self.server.stop()
         self.enclave.stop()
 

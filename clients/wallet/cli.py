@@ -180,12 +180,29 @@ def usage(wallet: Folder, passphrase: Passphrase, platform: Address = None) -> N
     )
     for use in uses:
         proven = "已验证 / verified" if use.proven else "未证明 / not proven"
+        if use.logged:
+            proven = "已验证,在日志中 / verified, in the log"
         table.add_row(_time(use.charged_at), use.bank, use.purpose or "-", f"{use.bits:.2f}", str(use.repeats), proven)
     console.print(table)
     for entry in budgets:
         bank = entry["bank_id"] or "全部银行 / all banks"
         spent, limit = int(entry["spent_centibits"]) / 100, int(entry["limit_centibits"]) / 100
         console.print(f"12个月内已用与上限 / used of the limit in 12 months, {bank}: {spent:.2f} / {limit:.2f} bit")
+
+
+@app.command()
+def proof(
+    entry: Annotated[str, typer.Argument(help="评估编号或文件摘要 / assessment id, or digest of what was signed")],
+    out: Annotated[Path, typer.Argument(help="证明文件 / where the proof goes")],
+    wallet: Folder,
+    passphrase: Passphrase,
+    platform: Address = None,
+) -> None:
+    """导出日志证明,可离线核验 / export the proof that an entry is in the log; xyd-verify checks it offline."""
+    with opened(wallet, passphrase, platform) as own:
+        found = own.proof(entry)
+    out.write_text(found.to_json())
+    console.print(f"已导出 / written: {out}(见证 / witnesses: {len(found.cosignatures)})", soft_wrap=True)
 
 
 def _budget_note(wallet: Wallet, draft: Authorization) -> str:

@@ -47,6 +47,8 @@ class Holder(Protocol):
 
     def authorizations(self) -> list[dict[str, Any]]: ...
 
+    def submit(self, statement: Statement, *states: str) -> None: ...
+
 
 class WalletConsent:
     """Every method raises `WalletError` or `DocumentError`. Drafts are shown with `Wallet.notice` and signed with
@@ -183,8 +185,7 @@ class WalletConsent:
         return list(found.entries)
 
     def _state(self, action: Action, **members: Any) -> None:
-        statement = Statement(self._holder.stamp(), self._holder.enterprise, action, **members)
-        self._platform.post("/v1/statements", statement=self._sign(statement))
+        self._holder.submit(Statement(self._holder.stamp(), self._holder.enterprise, action, **members))
 
 
 def _chosen(asked: tuple[str, ...], kept: Collection[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from xinyidai.identity import TrustAnchor, verify_with_chain
 from xinyidai.receipt import RECEIPT_TYPE, Receipt, parse_receipt
 from xinyidai.signing import DocumentError, read_unverified
 
+from clients.wallet.log import WalletLog
 from clients.wallet.platform import WalletError
 
 
@@ -32,6 +33,8 @@ class Use:
     proven: bool
     """The enclave's signed receipt says the same. False while the answer is still being computed: all of the use is the
     platform's word alone."""
+    logged: bool
+    """The receipt is proven to stand in the enclave's log; False for some seconds, until it is sealed."""
 
 
 def _purposes(untrusted_entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -44,23 +47,36 @@ def _purposes(untrusted_entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         raise WalletError("平台给出的授权有误 / the platform lists something else than authorizations") from error
 
 
-def checked_uses(untrusted_page: Mapping[str, Any], enterprise: Uscc, enclaves: TrustAnchor) -> list[Use]:
+def checked_uses(
+    untrusted_page: Mapping[str, Any], enterprise: Uscc, enclaves: TrustAnchor, log: WalletLog
+) -> list[Use]:
     """The uses of one page of the platform's answer. Raises `WalletError` for a receipt that is not valid, or not of
-    its use of this enterprise's data; `KeyError`, `TypeError` or `ValueError` for what is no such page."""
+    its use of this enterprise's data, or not in the log, and for a log that does not extend the one seen before;
+    `KeyError`, `TypeError` or `ValueError` for what is no such page."""
     purposes = _purposes(untrusted_page["authorizations"])
-    return [_checked(entry, purposes, enterprise, enclaves) for entry in untrusted_page["usages"]]
+    raw = untrusted_page["checkpoint"]
+    checkpoint = log.checkpoint(str(raw)) if raw else None
+    found = []
+    for entry in untrusted_page["usages"]:
+        receipt = _receipt(entry, enterprise, enclaves)
+        logged = receipt is not None and log.check_use(entry, receipt, checkpoint)
+        found.append(_use(entry, receipt, purposes, logged))
+    return found
 
 
-def _checked(
-    untrusted_entry: Mapping[str, Any], purposes: Mapping[str, str], enterprise: Uscc, enclaves: TrustAnchor
-) -> Use:
-    purpose = str(untrusted_entry["purpose"])
-    if untrusted_entry["receipt"]:
-        receipt = _proven(str(untrusted_entry["receipt"]), enclaves)
-        _compare(untrusted_entry, receipt)
-        if receipt.enterprise != enterprise:
-            raise WalletError("回执属于另一家企业 / a receipt is about another enterprise")
-        purpose = purposes.get(receipt.authorization, "")
+def _receipt(untrusted_entry: Mapping[str, Any], enterprise: Uscc, enclaves: TrustAnchor) -> Receipt | None:
+    """None of a use that is still being computed."""
+    if not untrusted_entry["receipt"]:
+        return None
+    receipt = _proven(str(untrusted_entry["receipt"]), enclaves)
+    _compare(untrusted_entry, receipt)
+    if receipt.enterprise != enterprise:
+        raise WalletError("回执属于另一家企业 / a receipt is about another enterprise")
+    return receipt
+
+
+def _use(untrusted_entry: Mapping[str, Any], receipt: Receipt | None, purposes: Mapping[str, str], logged: bool) -> Use:
+    purpose = str(untrusted_entry["purpose"]) if receipt is None else purposes.get(receipt.authorization, "")
     return Use(
         str(untrusted_entry["assessment_id"]),
         str(untrusted_entry["bank_id"]),
@@ -70,7 +86,8 @@ def _checked(
         int(untrusted_entry["charged_at"]),
         int(untrusted_entry["centibits"]) / 100,
         int(untrusted_entry["repeats"]),
-        bool(untrusted_entry["receipt"]),
+        receipt is not None,
+        logged,
     )
 
 

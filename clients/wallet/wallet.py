@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from xinyidai.acknowledgement import AUTHORIZE
 from xinyidai.authorization import (
     BY_CATEGORY_PRECISION,
     Authorization,
@@ -36,11 +37,13 @@ from xinyidai.own_records import OwnRecord, OwnRecords, OwnRecordsRequest, open_
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import DAY_SECONDS, PURPOSES, check_purpose
 from xinyidai.requests import Stamp
-from xinyidai.signing import DocumentError, SigningKey
+from xinyidai.signing import DocumentError, SigningKey, signed_digest
 from xinyidai.statements import Access, Action, KeyRegistration, Statement
+from xinyidai.transparency import Proof
 
 from clients.wallet.consent import WalletConsent
 from clients.wallet.loans import WalletLoans
+from clients.wallet.log import WalletLog
 from clients.wallet.market import WalletMarket
 from clients.wallet.platform import Platform, WalletError
 from clients.wallet.terms import GrantTerms
@@ -50,6 +53,7 @@ from clients.wallet.whitelist import WalletWhiteList
 _LIFETIME_SECONDS: Final = 240
 _PAGE: Final = 200
 _DIGEST_DIGITS: Final = 64
+_STATES: Final = {Action.REVOKE: "revoked", Action.PAUSE: "paused", Action.RESUME: "active"}
 _MAX_PAGES: Final = 1000
 
 
@@ -70,6 +74,7 @@ class Wallet:
         self._platform = Platform(config["platform"], folder / "platform_ca.pem")
         self._enclaves = TrustAnchor.from_pem(Role.ENCLAVE, (folder / "enclave_ca.pem").read_bytes())
         self._known_catalogue: Catalogue | None = None
+        self._log = WalletLog(folder, self._platform, self._enclaves, self.enterprise, self.access, clock)
 
     @classmethod
     def create(
@@ -203,10 +208,14 @@ class Wallet:
         return render_notice(draft, self.catalogue())
 
     def authorize(self, draft: Authorization) -> str:
-        """Sign a draft and submit it; returns its digest, by which it is named from now on."""
+        """Sign a draft and submit it; returns its digest, by which it is named from now on. Raises `WalletError` also
+        when the enclave did not confirm it by its signature."""
         token = self.sign(draft)
-        self._platform.post("/v1/authorizations", authorization=token)
-        return authorization_digest(token)
+        answer, digest = self._platform.post("/v1/authorizations", authorization=token), authorization_digest(token)
+        # What is narrowed while it is paused stays paused.
+        states = ("active",) if draft.parent is None else ("active", "paused")
+        self._log.acknowledged(answer, digest, AUTHORIZE, digest, *states)
+        return digest
 
     def sign(self, draft: Authorization) -> str:
         """The signed authorization (compact JWS), not submitted."""
@@ -241,7 +250,7 @@ class Wallet:
         return str(digests[0])
 
     def revoke(self, digest: str) -> None:
-        """Final. Holds in the enclave before this returns."""
+        """Final. Holds in the enclave before this returns: the enclave said so itself, or `WalletError` is raised."""
         self._state(Action.REVOKE, digest)
 
     def pause(self, digest: str) -> None:
@@ -261,8 +270,7 @@ class Wallet:
             _, budgets = self.usage()
             if bank not in {b["bank_id"] for b in budgets}:
                 raise WalletError("平台上没有这家银行 / no such bank on this platform")
-        statement = Statement(self.stamp(), self.enterprise, Action.SET_BUDGET, bank=bank, centibits=round(100 * bits))
-        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+        self.submit(Statement(self.stamp(), self.enterprise, Action.SET_BUDGET, bank=bank, centibits=round(100 * bits)))
 
     def usage(self) -> tuple[list[Use], list[dict[str, Any]]]:
         """Every use, newest first, each checked against its receipt; and the budgets, which are the platform's word.
@@ -272,7 +280,7 @@ class Wallet:
         for _ in range(_MAX_PAGES):
             page = self._platform.get("/v1/usage", access=self.access(), page_size=_PAGE, page_token=token)
             try:
-                listed = checked_uses(page, self.enterprise, self._enclaves)
+                listed = checked_uses(page, self.enterprise, self._enclaves, self._log)
                 token, budgets = str(page["next_page_token"]), list(page["budgets"])
             except (KeyError, TypeError, ValueError) as error:
                 raise WalletError("平台给出的不是使用记录 / the platform sent something else than uses") from error
@@ -283,6 +291,11 @@ class Wallet:
             if not token:
                 return list(uses.values()), budgets
         raise WalletError("平台给出的使用记录有误 / the platform repeats uses, or never ends")
+
+    def proof(self, entry: str) -> Proof:
+        """The proof that an entry of this enterprise's stands in the log, to keep and to show: `entry` is an assessment
+        id, or the digest of an authorization or statement. Raises `WalletError`."""
+        return self._log.proof(entry)
 
     def lineage(self, feature: str) -> Lineage:
         """Which records made one of this enterprise's features. Nobody between wallet and enclave can read the answer.
@@ -380,11 +393,18 @@ class Wallet:
 
     def _state(self, action: Action, digest: str) -> None:
         statement = Statement(self.stamp(), self.enterprise, action, authorization=digest)
-        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+        self.submit(statement, _STATES[action], "expired")
 
     def _name_record(self, action: Action, sealed: str) -> None:
-        statement = Statement(self.stamp(), self.enterprise, action, record=sealed)
-        self._platform.post("/v1/statements", statement=statement.sign(self._key))
+        self.submit(Statement(self.stamp(), self.enterprise, action, record=sealed))
+
+    def submit(self, statement: Statement, *states: str) -> None:
+        """Send a statement; it counts as done when the enclave says so. `states`: those the authorization may then be
+        in. Raises `WalletError`."""
+        signed = statement.sign(self._key)
+        answer = self._platform.post("/v1/statements", statement=signed)
+        about = statement.authorization
+        self._log.acknowledged(answer, signed_digest(signed), statement.action, about, *states)
 
     def _enclave_ids(self) -> tuple[Any, ...]:
         return tuple(parse_enclave_id(e["id"]) for e in self._platform.get("/v1/enclaves")["enclaves"])

@@ -18,6 +18,7 @@ from enclave.authority.grants import parsed, state_at
 from enclave.authority.signers import signer_of, still_signs
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, spend_nonce
+from enclave.transparency.status import Place, place_of
 
 RENEWAL_SECONDS: Final = 30 * DAY_SECONDS
 """Before its end an authorization is listed as one to renew."""
@@ -78,26 +79,28 @@ class GrantRow:
     """Masked name of the delegate who signed; empty: the enterprise itself."""
     renewal_due: bool
     reconfirm_due: bool
+    place: Place | None
+    """Where its state is published; None for one older than status lists."""
 
 
 def grants_of(connection: sqlite3.Connection, enterprise: str, now: int) -> list[GrantRow]:
     """Every authorization of an enterprise, newest first, at most 500."""
     rows = connection.execute(
-        "SELECT token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
+        "SELECT digest, token, state, expires_at, (SELECT count(*) FROM assessment WHERE authorization = digest)"
         " + (SELECT count(*) FROM disclosure WHERE basis = digest), signed_by,"
         " coalesce(reconfirmed_at, submitted_at)"
         " FROM authorization WHERE enterprise = ? ORDER BY submitted_at DESC, digest LIMIT 500",
         (enterprise,),
     ).fetchall()
     found = []
-    for token, stored, expires_at, uses, signed_by, confirmed_at in rows:
+    for digest, token, stored, expires_at, uses, signed_by, confirmed_at in rows:
         state = state_at(stored, expires_at, now)
         lives = state in ("active", "paused")
         watching = lives and parsed(token).purpose == _MONITORING
         found.append(
             GrantRow(
                 token, state, uses, signed_by, lives and expires_at - now <= RENEWAL_SECONDS,
-                watching and now - confirmed_at > RECONFIRM_SECONDS,
+                watching and now - confirmed_at > RECONFIRM_SECONDS, place_of(connection, digest),
             )
         )  # fmt: skip
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from xinyidai.acknowledgement import AUTHORIZE
 from xinyidai.authorization import (
     AUTHORIZATION_TYPE,
     Authorization,
@@ -35,12 +36,15 @@ from xinyidai.statements import (
 
 from enclave.authority.disputes import carry_out
 from enclave.authority.events import Happened, emit
+from enclave.authority.order import note_order
 from enclave.authority.proposals import accept, check_categories, reject
 from enclave.authority.signers import Signer, delegate, end_delegation, note_act, signer_of, still_signs
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, pin_key, spend_nonce
 from enclave.environment import Environment
 from enclave.errors import Refused
+from enclave.transparency.acknowledgements import acknowledge
+from enclave.transparency.status import Place, assign
 
 EXPIRED: Final = "expired"
 MAX_BUDGETS: Final = 1_000
@@ -77,6 +81,17 @@ class GrantState:
     digest: str
     state: str
     """active, paused, revoked or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """What an enterprise signed is in force, and the enclave's word for it."""
+
+    grant: GrantState | None
+    """The authorization it was about, if any."""
+    acknowledgement: str
+    place: Place | None = None
+    """Of a submitted authorization: where its state is published."""
 
 
 @lru_cache(maxsize=65_536)
@@ -121,7 +136,9 @@ def reset_key(connection: sqlite3.Connection, trust: Trust, enterprise: str, now
     return len(revoked)
 
 
-def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str, now: int) -> GrantState:
+def submit_authorization(
+    connection: sqlite3.Connection, trust: Trust, environment: Environment, raw: str, now: int
+) -> CarriedOut:
     """Check an authorization against everything it may not exceed, and keep it; the one it narrows ends in the same
     transaction. Submitting it again is harmless."""
     untrusted = read_unverified_authorization(raw)
@@ -134,7 +151,12 @@ def submit_authorization(connection: sqlite3.Connection, trust: Trust, raw: str,
         still_signs(connection, signer, now)
         row = connection.execute("SELECT state FROM authorization WHERE digest = ?", (digest,)).fetchone()
         state = row[0] if row else _begin(connection, trust, signer, authorization, digest, raw, now)
-    return GrantState(digest, state_at(state, authorization.expires_at, now))
+        grant = GrantState(digest, state_at(state, authorization.expires_at, now))
+        place = assign(connection, environment, digest, now)
+        acknowledgement = acknowledge(
+            connection, trust, environment, raw, authorization.enterprise, AUTHORIZE, digest, grant.state, now
+        )
+    return CarriedOut(grant, acknowledgement, place)
 
 
 def _begin(
@@ -226,12 +248,9 @@ def _check_grant(trust: Trust, authorization: Authorization, now: int) -> None:
 
 def submit_statement(
     connection: sqlite3.Connection, trust: Trust, environment: Environment, key: OpeningKey, raw: str, now: int
-) -> GrantState | None:
+) -> CarriedOut:
     """Carry out a statement signed by an enterprise or its delegate. When this returns, it holds for every later
-    charge. `key` opens the names of records.
-
-    Returns the authorization's new state, or None where the statement names none.
-    """
+    charge, and the enclave has signed that it does. `key` opens the names of records."""
     signer = signer_of(connection, read_unverified(raw).text("sub"), raw, STATEMENT_TYPE, now)
     statement = parse_statement(signer.key.verify(raw, STATEMENT_TYPE))
     signer.require(*_POWERS[statement.action])
@@ -241,19 +260,25 @@ def submit_statement(
         spend_nonce(connection, signer.key.thumbprint, statement.stamp, now)
         about = statement.authorization or statement.request or statement.bank or ""
         note_act(connection, signer, str(statement.action), about, now)
+        grant = None
         if statement.record is not None:
             carry_out(connection, trust, environment, key, statement, now)
-            return None
-        if statement.action is Action.REJECT_REQUEST:
+        elif statement.action is Action.REJECT_REQUEST:
             reject(connection, trust, signer, statement.request or "", now)
-            return None
-        _note_order(connection, statement)
-        return _carry_out(connection, trust, signer, statement, now)
+        else:
+            note_order(connection, statement)
+            grant = _carry_out(connection, trust, signer, statement, now)
+        done = acknowledge(
+            connection, trust, environment, raw, statement.enterprise, statement.action, statement.authorization,
+            grant.state if grant else None, now,
+        )  # fmt: skip
+    return CarriedOut(grant, done)
 
 
 def _carry_out(
     connection: sqlite3.Connection, trust: Trust, signer: Signer, statement: Statement, now: int
 ) -> GrantState | None:
+    """The new state of the authorization that the statement names, or of what it was narrowed to; None without one."""
     if statement.action is Action.SET_BUDGET:
         _set_budget(connection, statement)
     elif statement.delegation is not None:
@@ -265,35 +290,6 @@ def _carry_out(
     else:
         return _change_state(connection, trust, signer, statement, now)
     return None
-
-
-def _note_order(connection: sqlite3.Connection, statement: Statement) -> None:
-    """The platform chooses when a statement arrives; what the enterprise said last stands. A revocation always stands,
-    and so does the end of a delegation.
-
-    Raises `Refused`.
-    """
-    about, issued_at, final = (
-        statement.authorization or f"budget {statement.bank or ''}",
-        statement.stamp.issued_at,
-        False,
-    )
-    if statement.delegation is not None:
-        about = f"delegate {statement.delegation.key.thumbprint}"
-    elif statement.delegate is not None:
-        # Of two said in one second, the end is the later one, in whichever order they arrive.
-        about, issued_at, final = f"delegate {statement.delegate}", issued_at + 1, True
-    elif statement.action is Action.RECONFIRM:
-        about = f"reconfirm {about}"
-    newer = connection.execute(
-        "INSERT INTO statement_time VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET issued_at = excluded.issued_at"
-        " WHERE excluded.issued_at >= issued_at",
-        (statement.enterprise, about, issued_at),
-    )
-    if newer.rowcount != 1 and not final and statement.action is not Action.REVOKE:
-        raise Refused(
-            Reason.STATEMENT_SUPERSEDED, "a statement signed later is in force; sign this one anew to change it"
-        )
 
 
 def _set_budget(connection: sqlite3.Connection, statement: Statement) -> None:

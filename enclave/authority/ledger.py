@@ -17,6 +17,7 @@ from xinyidai.parameters import PARAMETER_SETS, TREES_8192
 from xinyidai.purposes import DAY_SECONDS, PURPOSES
 from xinyidai.reasons import Reason
 from xinyidai.requests import REQUEST_TYPE, AssessmentItem, AssessmentRequest, parse_request, request_digest
+from xinyidai.transparency import SALT_BYTES
 
 from enclave.authority.grants import check_usable, known_grant
 from enclave.authority.models import parameter_set_of
@@ -24,6 +25,7 @@ from enclave.authority.revisions import RowsOutdated, row_in_force
 from enclave.authority.store import transaction
 from enclave.authority.trust import Trust, spend_nonce
 from enclave.errors import Refused
+from enclave.transparency.log import append, check_sealed
 
 WINDOW_SECONDS: Final = 365 * DAY_SECONDS
 """Budgets are over the last 12 months."""
@@ -153,6 +155,7 @@ def _settle(
     same_row = last is not None and last[7] == row.revision
     if same_row and last[6] is not None and not request.fresh:
         return _stored(connection, last[0], last[6])
+    check_sealed(connection, trust, now)
     resumable = (
         same_row
         and last[6] is None
@@ -288,10 +291,12 @@ def answers_of(connection: sqlite3.Connection, assessment_id: str) -> tuple[tupl
 
 
 def store_answers(
-    connection: sqlite3.Connection, answered: list[tuple[str, str, tuple[tuple[str, bytes], ...]]]
+    connection: sqlite3.Connection,
+    answered: list[tuple[str, str, tuple[tuple[str, bytes], ...]]],
+    random_bytes: Callable[[int], bytes],
 ) -> list[Stored]:
-    """Keep (assessment id, receipt, parts) before anything leaves. Who came first stays: the same question asked twice
-    at once has the same bytes, and both get the receipt that was stored."""
+    """Keep (assessment id, receipt, parts) before anything leaves, and the receipts' commitments in the log. Who came
+    first stays: the same question asked twice at once has the same bytes, and both get the receipt that was stored."""
     stored = []
     with transaction(connection, "store answers"):
         for assessment_id, receipt, parts in answered:
@@ -302,6 +307,7 @@ def store_answers(
             if first.rowcount == 1:
                 rows = [(assessment_id, category, frame) for category, frame in parts]
                 connection.executemany("INSERT INTO answer VALUES (?, ?, ?)", rows)
+                append(connection, assessment_id, receipt, random_bytes(SALT_BYTES))
                 stored.append(Stored(receipt, parts))
             else:
                 (kept,) = connection.execute(

@@ -117,3 +117,24 @@ CREATE TABLE alert (
 ) STRICT;
 """
 """What is told besides scores: white lists, watches and alerts, and their charges."""
+
+TRANSPARENCY: Final = """
+CREATE TABLE log_entry (position INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE, salt BLOB NOT NULL) STRICT;
+CREATE TABLE log_node (
+    level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (level, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE log_seal (
+    only INTEGER PRIMARY KEY CHECK (only = 1), size INTEGER NOT NULL, root BLOB NOT NULL, sealed_at INTEGER NOT NULL,
+    token TEXT NOT NULL
+) STRICT;
+CREATE TABLE acknowledgement (
+    document TEXT PRIMARY KEY, enterprise TEXT NOT NULL, sequence INTEGER NOT NULL, token TEXT NOT NULL,
+    UNIQUE (enterprise, sequence)
+) STRICT;
+CREATE TABLE status_list (number INTEGER PRIMARY KEY, made_at INTEGER NOT NULL, sealed BLOB NOT NULL) STRICT;
+CREATE TABLE status_entry (
+    number INTEGER NOT NULL REFERENCES status_list (number), position INTEGER NOT NULL,
+    authorization TEXT NOT NULL UNIQUE REFERENCES authorization (digest), PRIMARY KEY (number, position)
+) STRICT, WITHOUT ROWID;
+"""
+"""The log with its seals, acknowledgements, and the places of authorizations in status lists."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from enclave.authority.schema import LIFE_CYCLE, OUTREACH
+from enclave.authority.schema import LIFE_CYCLE, OUTREACH, TRANSPARENCY
 from enclave.environment import EnclaveEnvironmentError
 
 P = ParamSpec("P")
@@ -69,7 +69,7 @@ CREATE TABLE dispute (
 ) STRICT;
 CREATE INDEX dispute_by_enterprise ON dispute (enterprise);
 """
-_STEPS: Final = (_SCHEMA, _SECOND, LIFE_CYCLE, OUTREACH)
+_STEPS: Final = (_SCHEMA, _SECOND, LIFE_CYCLE, OUTREACH, TRANSPARENCY)
 """Step n brings schema n to n + 1; steps are added and never changed."""
 SCHEMA_VERSION: Final = len(_STEPS)
 

@@ -27,6 +27,8 @@ class Trust:
     """Scorecards a bank may have here."""
     most_trees: int
     """Tree ensembles a bank may have here; each takes tens to hundreds of megabytes."""
+    seal_limit_seconds: int = 900
+    """Nothing new is assessed when the log was not sealed for longer."""
 
     def check_stamp(self, stamp: Stamp, now: int) -> None:
         """Raises `Refused` when the document is for another enclave or out of its time."""

@@ -8,26 +8,30 @@ from typing import Any, Final
 import grpc
 from cryptography.hazmat.primitives.serialization import Encoding
 from xinyidai.reasons import Reason
+from xinyidai.status_list import status_uri
+from xinyidai.transparency import Inclusion
 from xinyidai.v1 import (
     assessment_pb2,
     authorization_pb2,
     catalogue_pb2,
     enclave_pb2,
     enclave_pb2_grpc,
+    log_pb2,
     model_pb2,
     receipt_pb2,
 )
 
-from enclave.authority.grants import GrantState
 from enclave.authority.ledger import Stored
 from enclave.errors import Refused
 from enclave.quality.board import LEAST_ENTERPRISES
 from enclave.rpc.consent import ConsentMethods
 from enclave.rpc.errors import translated, wire_error
 from enclave.service import EnclaveService
+from enclave.transparency.status import Place
 
 _IN_FLIGHT: Final = 4
 _OUTCOMES_A_MESSAGE: Final = 16
+_MOST_NAME: Final = 64
 _PAGE_TOKEN: Final = re.compile(r"[0-9]{0,18}", re.ASCII)
 _STATES: Final = {
     "active": authorization_pb2.AUTHORIZATION_STATE_ACTIVE,
@@ -91,13 +95,25 @@ class EnclaveServicer(ConsentMethods, enclave_pb2_grpc.EnclaveServiceServicer):
 
     @translated
     async def SubmitAuthorization(self, request: Any, context: Any) -> enclave_pb2.SubmitAuthorizationResponse:
-        grant = await self._service.submit_authorization(request.authorization)
-        return enclave_pb2.SubmitAuthorizationResponse(digest=grant.digest, state=_STATES[grant.state])
+        done = await self._service.submit_authorization(request.authorization)
+        return enclave_pb2.SubmitAuthorizationResponse(
+            digest=done.grant.digest if done.grant else "",
+            state=_STATES[done.grant.state] if done.grant else None,
+            acknowledgement=done.acknowledgement,
+            **self._place(done.place),
+        )
 
     @translated
     async def SubmitStatement(self, request: Any, context: Any) -> enclave_pb2.SubmitStatementResponse:
-        grant: GrantState | None = await self._service.submit_statement(request.statement)
-        return enclave_pb2.SubmitStatementResponse(state=_STATES[grant.state] if grant else None)
+        done = await self._service.submit_statement(request.statement)
+        return enclave_pb2.SubmitStatementResponse(
+            state=_STATES[done.grant.state] if done.grant else None, acknowledgement=done.acknowledgement
+        )
+
+    def _place(self, place: Place | None) -> dict[str, Any]:
+        if place is None:
+            return {}
+        return {"status_index": place.index, "status_uri": status_uri(self._service.trust.enclave_id, place.number)}
 
     @translated
     async def GetUsage(self, request: Any, context: Any) -> enclave_pb2.GetUsageResponse:
@@ -118,8 +134,9 @@ class EnclaveServicer(ConsentMethods, enclave_pb2_grpc.EnclaveServiceServicer):
                     centibits=use.centibits,
                     receipt=use.receipt,
                     repeats=use.repeats,
+                    proof=_proof(proof),
                 )
-                for use in usage.uses
+                for use, proof in zip(usage.uses, usage.proofs, strict=True)
             ],
             budgets=[
                 receipt_pb2.Budget(
@@ -138,9 +155,11 @@ class EnclaveServicer(ConsentMethods, enclave_pb2_grpc.EnclaveServiceServicer):
                     signed_by=one.signed_by,
                     renewal_due=one.renewal_due,
                     reconfirm_due=one.reconfirm_due,
+                    **self._place(one.place),
                 )
                 for one in usage.granted
             ],
+            checkpoint=usage.checkpoint,
             next_page_token="" if usage.following is None else str(usage.following),
         )
 
@@ -171,6 +190,34 @@ class EnclaveServicer(ConsentMethods, enclave_pb2_grpc.EnclaveServiceServicer):
                 for cell in (board.cells if board else ())
             ],
         )
+
+    @translated
+    async def GetCheckpoint(self, request: Any, context: Any) -> log_pb2.GetCheckpointResponse:
+        return log_pb2.GetCheckpointResponse(checkpoint=await self._service.transparency.checkpoint())
+
+    @translated
+    async def GetConsistencyProof(self, request: Any, context: Any) -> log_pb2.GetConsistencyProofResponse:
+        path = await self._service.transparency.consistency(request.old_size, request.new_size)
+        return log_pb2.GetConsistencyProofResponse(path=path)
+
+    @translated
+    async def GetInclusion(self, request: Any, context: Any) -> log_pb2.GetInclusionResponse:
+        if not 1 <= len(request.entry) <= _MOST_NAME:
+            raise Refused(Reason.REQUEST_INVALID, "entry is an assessment id, or the digest of what was signed")
+        desk = self._service.transparency
+        found = await desk.inclusion(request.access, request.entry, request.tree_size)
+        return log_pb2.GetInclusionResponse(
+            document=found.document, proof=_proof(found.inclusion), tree_size=found.size
+        )
+
+    @translated
+    async def GetLogLeaves(self, request: Any, context: Any) -> log_pb2.GetLogLeavesResponse:
+        leaves = await self._service.transparency.leaves(request.first, request.count)
+        return log_pb2.GetLogLeavesResponse(leaf_hashes=leaves)
+
+    @translated
+    async def GetStatusList(self, request: Any, context: Any) -> log_pb2.GetStatusListResponse:
+        return log_pb2.GetStatusListResponse(token=await self._service.transparency.status_list(request.number))
 
     @translated
     async def Assess(self, request: Any, context: Any) -> assessment_pb2.AssessResponse:
@@ -226,6 +273,12 @@ async def _next(
         return await getting
     finally:
         getting.cancel()
+
+
+def _proof(inclusion: Inclusion | None) -> log_pb2.LogProof | None:
+    if inclusion is None:
+        return None
+    return log_pb2.LogProof(salt=inclusion.salt, index=inclusion.index, path=inclusion.path)
 
 
 def _outcomes(outcomes: Sequence[Stored | Refused]) -> list[assessment_pb2.Outcome]:

@@ -50,6 +50,7 @@ class Role(StrEnum):
     ENCLAVE = "enclave"
     SERVER = "server"
     DEPARTMENT = "department"
+    WITNESS = "witness"
 
 
 class CertificateInvalid(DocumentError):

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     READ_USAGE = "read_usage"
     READ_LINEAGE = "read_lineage"
     READ_OWN_RECORDS = "read_own_records"
+    READ_PROOF = "read_proof"
     ASSESS = "assess"
     PUBLISH_PRODUCT = "publish_product"
     WITHDRAW_PRODUCT = "withdraw_product"

@@ -34,5 +34,8 @@ class StoredAuthorization(Record, table=True):
     state: str = Field(max_length=16)
     """As the enclave last reported it; `expires_at` is applied when reading."""
     expires_at: int = Field(sa_type=BigInteger)
+    status_index: int | None = Field(default=None)
+    """Where its state is published, in the list of this name; None for one older than status lists."""
+    status_uri: str | None = Field(default=None, max_length=160)
     submitted_at: int = Field(sa_type=BigInteger)
     """Seconds since 1970-01-01 UTC."""

@@ -14,8 +14,18 @@ from server.paging import Page, Position
 RENEWAL_SECONDS: Final = 30 * 86_400
 
 
-def keep_authorization(session: Session, token: str, authorization: Authorization, state: State, now: int) -> str:
-    """Keep a copy and return its digest. Submitting again takes over the reported state; revoked stays revoked."""
+def keep_authorization(
+    session: Session,
+    token: str,
+    authorization: Authorization,
+    state: State,
+    now: int,
+    place: tuple[int, str] | None = None,
+) -> str:
+    """Keep a copy and return its digest. Submitting again takes over the reported state; revoked stays revoked.
+
+    `place`: (index, name) of its status list.
+    """
     digest = authorization_digest(token)
     row = {
         "digest": digest,
@@ -25,8 +35,11 @@ def keep_authorization(session: Session, token: str, authorization: Authorizatio
         "state": str(state),
         "expires_at": authorization.expires_at,
         "submitted_at": now,
+        "status_index": place[0] if place else None,
+        "status_uri": place[1] if place else None,
     }
-    insert_or_update(session, StoredAuthorization, row, "digest", ("state",), state=str(State.REVOKED))
+    taken = ("state", "status_index", "status_uri")
+    insert_or_update(session, StoredAuthorization, row, "digest", taken, state=str(State.REVOKED))
     return digest
 
 

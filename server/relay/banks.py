@@ -40,6 +40,8 @@ class ListedAuthorization:
     assessments: int
     renewal_due: bool
     """In force, and ends within 30 days."""
+    status_index: int | None
+    status_uri: str | None
 
 
 def _check_issuer(stamp: Stamp, bank: BankId) -> None:
@@ -129,7 +131,14 @@ class BankRelay:
         counts = await self._database.read(count_assessments, [row.digest for row in rows])
         now = self._journal.clock()
         listed = [
-            ListedAuthorization(row.token, state_at(row, now), counts.get(row.digest, 0), is_renewal_due(row, now))
+            ListedAuthorization(
+                row.token,
+                state_at(row, now),
+                counts.get(row.digest, 0),
+                is_renewal_due(row, now),
+                row.status_index,
+                row.status_uri,
+            )
             for row in rows
         ]
         return listed, following

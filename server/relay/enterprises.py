@@ -47,6 +47,17 @@ class KeyRegistered:
 class AuthorizationAccepted:
     digest: str
     state: State
+    acknowledgement: str
+    """The enclave's, compact JWS."""
+    place: tuple[int, str] | None
+    """(index, name) of the status list that publishes its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementCarriedOut:
+    state: State | None
+    """Of the authorization it names; None for a budget and for a dispute."""
+    acknowledgement: str
 
 
 class EnterpriseRelay:
@@ -76,15 +87,15 @@ class EnterpriseRelay:
         answer = await self._journal.relay(enclave, enclave.stub.SubmitAuthorization, request, event)
         # The enclave has verified these very bytes, so what was read from them holds from here on.
         state = state_of(answer.state)
+        place = (answer.status_index, answer.status_uri) if answer.status_uri else None
         await self._journal.passed(
             replace(event, authorization=answer.digest),
-            lambda session, now: keep_authorization(session, raw, untrusted, state, now),
+            lambda session, now: keep_authorization(session, raw, untrusted, state, now, place),
             lambda session, _: note_replaced(session, untrusted),
         )
-        return AuthorizationAccepted(answer.digest, state)
+        return AuthorizationAccepted(answer.digest, state, answer.acknowledgement, place)
 
-    async def submit_statement(self, raw: str) -> State | None:
-        """The state of the authorization the statement names; None for a budget and for a dispute."""
+    async def submit_statement(self, raw: str) -> StatementCarriedOut:
         untrusted = parse_statement(read_unverified(raw))
         enclave = self._enclaves.choose(untrusted.stamp.audience)
         event = Event(
@@ -99,10 +110,10 @@ class EnterpriseRelay:
         answer = await self._journal.relay(enclave, enclave.stub.SubmitStatement, request, event)
         if untrusted.authorization is None:
             await self._journal.passed(event)
-            return None
+            return StatementCarriedOut(None, answer.acknowledgement)
         digest, state = untrusted.authorization, state_of(answer.state)
         await self._journal.passed(event, lambda session, _: note_state(session, digest, untrusted.enterprise, state))
-        return state
+        return StatementCarriedOut(state, answer.acknowledgement)
 
     async def usage(self, raw_access: str, page_size: int, page_token: str) -> enclave_pb2.GetUsageResponse:
         """What the enclave shows to the holder of the enterprise's key. The token is spent: one page, one token."""

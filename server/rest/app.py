@@ -19,16 +19,19 @@ from server.loans.desk import LoanDesk
 from server.market.desk import MarketDesk
 from server.pages.dashboard import dashboard_page_routes
 from server.pages.quality import page_routes
+from server.pages.verify import verify_routes
 from server.portal import include_portal
 from server.portal.guard import Guard
 from server.quality.service import QualityService
 from server.relay.consent import ConsentRelay
 from server.relay.enterprises import EnterpriseRelay
+from server.relay.log import LogRelay
 from server.relay.whitelist import WhiteListRelay
 from server.rest.consent import consent_routes
 from server.rest.dashboard import dashboard_routes
 from server.rest.edge import Edge
 from server.rest.loans import loan_routes
+from server.rest.log import log_routes
 from server.rest.market import market_routes
 from server.rest.problems import problem
 from server.rest.routes import enterprise_routes, health_routes, public_routes
@@ -58,6 +61,7 @@ def build_rest(
     enclaves: Enclaves,
     relay: EnterpriseRelay,
     consent: ConsentRelay,
+    logs: LogRelay,
     desk: MarketDesk,
     lists: WhiteListRelay,
     loans: LoanDesk,
@@ -76,6 +80,7 @@ def build_rest(
     )
     app.include_router(enterprise_routes(relay))
     app.include_router(consent_routes(consent))
+    app.include_router(log_routes(logs))
     app.include_router(market_routes(desk))
     app.include_router(white_list_routes(lists))
     app.include_router(loan_routes(loans))
@@ -85,6 +90,7 @@ def build_rest(
     app.include_router(page_routes(quality))
     app.include_router(dashboard_page_routes(dashboard))
     include_portal(app, Guard(accounts, limits.sign_ins))
+    app.include_router(verify_routes())
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_http)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response, Security
 from fastapi.security.base import SecurityBase
 from fastapi.security.http import HTTPAuthorizationCredentials, HTTPBase
 from xinyidai.reasons import Reason
-from xinyidai.v1 import catalogue_pb2, enclave_pb2
+from xinyidai.v1 import catalogue_pb2, enclave_pb2, log_pb2
 
 from server.banks.service import list_banks
 from server.db import Database, check_schema
@@ -58,21 +58,32 @@ def _entries(answer: enclave_pb2.GetUsageResponse) -> tuple[schemas.Authorizatio
             signed_by=entry.signed_by,
             renewal_due=entry.renewal_due,
             reconfirm_due=entry.reconfirm_due,
+            status_index=entry.status_index if entry.status_uri else None,
+            status_uri=entry.status_uri or None,
         )
         for entry in answer.authorizations
     )
 
 
+def proof_of(wire: log_pb2.LogProof) -> schemas.LogProof:
+    return schemas.LogProof(salt=wire.salt.hex(), index=wire.index, path=tuple(step.hex() for step in wire.path))
+
+
 def _usage_page(answer: enclave_pb2.GetUsageResponse) -> schemas.UsagePage:
     return schemas.UsagePage(
         usages=tuple(
-            schemas.Usage(**{name: getattr(use, name) for name in schemas.Usage.model_fields}) for use in answer.usages
+            schemas.Usage(
+                **{name: getattr(use, name) for name in schemas.Usage.model_fields if name != "proof"},
+                proof=proof_of(use.proof) if use.HasField("proof") else None,
+            )
+            for use in answer.usages
         ),
         budgets=tuple(
             schemas.Budget(**{name: getattr(budget, name) for name in schemas.Budget.model_fields})
             for budget in answer.budgets
         ),
         authorizations=_entries(answer),
+        checkpoint=answer.checkpoint,
         next_page_token=answer.next_page_token,
     )
 
@@ -89,7 +100,14 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
     @router.post("/authorizations", summary="提交授权 / Submit an authorization")
     async def submit_authorization(body: schemas.NewAuthorization) -> schemas.AcceptedAuthorization:
         done = await relay.submit_authorization(body.authorization)
-        return schemas.AcceptedAuthorization(digest=done.digest, state=done.state.value)
+        index, uri = done.place or (None, None)
+        return schemas.AcceptedAuthorization(
+            digest=done.digest,
+            state=done.state.value,
+            acknowledgement=done.acknowledgement,
+            status_index=index,
+            status_uri=uri,
+        )
 
     @router.get("/authorizations", summary="本企业的授权 / The enterprise's own authorizations")
     async def list_authorizations(credentials: Credentials) -> schemas.AuthorizationList:
@@ -101,8 +119,8 @@ def enterprise_routes(relay: EnterpriseRelay) -> APIRouter:
         summary="撤销、暂停、恢复、预算、异议、代签等 / Revoke, pause, resume, budget, dispute, delegate",
     )
     async def submit_statement(body: schemas.NewStatement) -> schemas.CarriedOut:
-        state = await relay.submit_statement(body.statement)
-        return schemas.CarriedOut(state=state.value if state else None)
+        done = await relay.submit_statement(body.statement)
+        return schemas.CarriedOut(state=done.state.value if done.state else None, acknowledgement=done.acknowledgement)
 
     @router.post(
         "/lineage", summary="本企业一项特征由哪些记录得出 / Which records made one of the enterprise's features"

@@ -29,6 +29,9 @@ def _number(description: str, example: int) -> Any:
     return Field(description=description, examples=[example])
 
 
+_ACKNOWLEDGEMENT = "Compact JWS of type `acknowledgement+jwt`: the enclave's word that it was carried out."
+StatusIndex = Annotated[int | None, _number("Where its state is published, in the list of that name.", 4711)]
+StatusUri = Annotated[str | None, _text("Name of a status list.", "urn:xinyidai:status-list:lianyungang-1:1")]
 Digest = Annotated[str, _text("Hex SHA-256 of the authorization's compact JWS.", _DIGEST)]
 
 
@@ -52,6 +55,9 @@ class NewAuthorization(Strict):
 class AcceptedAuthorization(Strict):
     digest: Digest
     state: StateName
+    acknowledgement: Annotated[str, _text(_ACKNOWLEDGEMENT, _EXAMPLE)]
+    status_index: StatusIndex
+    status_uri: StatusUri
 
 
 class NewStatement(Strict):
@@ -60,6 +66,7 @@ class NewStatement(Strict):
 
 class CarriedOut(Strict):
     state: StateName | None = Field(description="Of the authorization the statement names; null where it names none.")
+    acknowledgement: Annotated[str, _text(_ACKNOWLEDGEMENT, _EXAMPLE)]
 
 
 class AuthorizationEntry(Strict):
@@ -69,10 +76,20 @@ class AuthorizationEntry(Strict):
     signed_by: Annotated[str, _text("Masked name of the delegate who signed it; empty: the enterprise itself.", "王*")]
     renewal_due: bool = Field(description="It is in force and ends within 30 days.")
     reconfirm_due: bool = Field(description="For monitoring, and given or reconfirmed more than 90 days ago.")
+    status_index: StatusIndex
+    status_uri: StatusUri
 
 
 class AuthorizationList(Strict):
     authorizations: tuple[AuthorizationEntry, ...]
+
+
+class LogProof(Strict):
+    """Where a document stands in the log; see docs/transparency.md."""
+
+    salt: Annotated[str, _text("32 bytes in hex.", _DIGEST)]
+    index: Annotated[int, _number("Number of the entry, from 0.", 1203)]
+    path: tuple[str, ...] = Field(description="RFC 9162, 2.1.3; hex SHA-256 each, leaf to root.")
 
 
 class Usage(Strict):
@@ -85,6 +102,7 @@ class Usage(Strict):
     centibits: Annotated[int, _number("Hundredths of a bit: the cap on what the bank could learn.", 1004)]
     receipt: Annotated[str, _text("Compact JWS of type `receipt+jwt`; empty while computing.", _EXAMPLE)]
     repeats: Annotated[int, _number("How often the stored answer was returned again, free of charge.", 0)]
+    proof: LogProof | None = Field(description="Of the receipt in the log; null until the next checkpoint.")
 
 
 class Budget(Strict):
@@ -98,6 +116,7 @@ class UsagePage(Strict):
     usages: tuple[Usage, ...]
     budgets: tuple[Budget, ...]
     authorizations: tuple[AuthorizationEntry, ...]
+    checkpoint: Annotated[str, _text("Compact JWS of type `checkpoint+jwt`: what the proofs lead to.", _EXAMPLE)]
     next_page_token: Annotated[str, _text("Empty on the last page. Each page needs a new access token.", "1203")]
 
 

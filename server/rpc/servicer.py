@@ -73,6 +73,8 @@ class BankServicer(ConsentMethods, bank_pb2_grpc.BankServiceServicer):
                 state=_STATES[row.state],
                 assessments=row.assessments,
                 renewal_due=row.renewal_due,
+                status_index=row.status_index,
+                status_uri=row.status_uri,
             )
             for row in rows
         ]

@@ -15,7 +15,7 @@ from xinyidai.reasons import Reason
 from xinyidai.signing import SignatureInvalid
 from xinyidai.statements import Action
 
-from enclave.authority import access, grants, ledger, models
+from enclave.authority import access, ledger, models
 from enclave.authority.epochs import current_epoch, rotate_epoch
 from enclave.authority.store import _open
 from enclave.environment import EnclaveEnvironmentError, SoftwareEnvironment
@@ -69,8 +69,8 @@ def test_an_unknown_category_is_refused(desk: Desk) -> None:
 def test_submitting_twice_is_harmless_and_a_jti_names_one_authorization(desk: Desk) -> None:
     terms = ENTERPRISE.terms(BANK, desk.now)
     token = terms.sign(ENTERPRISE.key)
-    first = grants.submit_authorization(desk.connection, desk.trust, token, desk.now)
-    assert grants.submit_authorization(desk.connection, desk.trust, token, desk.now) == first
+    first = desk.submit_token(token)
+    assert desk.submit_token(token) == first
     other = replace(terms, expires_at=terms.expires_at - DAY_SECONDS)
     other = ENTERPRISE.terms(BANK, desk.now, authorization_id=terms.authorization_id, expires_at=other.expires_at)
     assert refused(desk.submit, ENTERPRISE, other) is Reason.AUTHORIZATION_EXISTS

@@ -9,7 +9,18 @@ from xinyidai.statements import Action
 
 from enclave.authority import grants
 from enclave.errors import Refused
-from tests.support.authority import ANSWER, BANK, ENTERPRISE, OTHER_BANK, USCC, Desk, Enterprise, charged, refused
+from tests.support.authority import (
+    ANSWER,
+    BANK,
+    ENTERPRISE,
+    OTHER_BANK,
+    USCC,
+    Desk,
+    Enterprise,
+    charged,
+    granted,
+    refused,
+)
 
 
 def refusal(outcome: object) -> Reason:
@@ -30,20 +41,18 @@ def test_a_second_valid_signature_gives_an_authorization_no_second_name(desk: De
     enterprise = Enterprise("91440300192317458F", key=ec.generate_private_key(ec.SECP256R1()))
     desk.enrol(enterprise)
     token = enterprise.terms(BANK, desk.now).sign(enterprise.key)
-    grants.submit_authorization(desk.connection, desk.trust, _other_signature(token), desk.now)
+    desk.submit_token(_other_signature(token))
     digest = authorization_digest(token)
-    assert grants.submit_authorization(desk.connection, desk.trust, token, desk.now).digest == digest
+    assert granted(desk.submit_token(token)).digest == digest
     desk.state(enterprise, Action.REVOKE, digest)
-    assert (
-        grants.submit_authorization(desk.connection, desk.trust, _other_signature(token), desk.now).state == "revoked"
-    )
+    assert granted(desk.submit_token(_other_signature(token))).state == "revoked"
 
 
 def test_a_revocation_that_overtakes_its_authorization_holds(desk: Desk) -> None:
     token = ENTERPRISE.terms(BANK, desk.now).sign(ENTERPRISE.key)
     digest = authorization_digest(token)
     assert desk.state(ENTERPRISE, Action.REVOKE, digest) == grants.GrantState(digest, "revoked")
-    assert grants.submit_authorization(desk.connection, desk.trust, token, desk.now).state == "revoked"
+    assert granted(desk.submit_token(token)).state == "revoked"
 
 
 def test_a_statement_held_back_does_not_undo_a_later_one(desk: Desk) -> None:

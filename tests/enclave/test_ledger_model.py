@@ -15,6 +15,7 @@ from xinyidai.statements import Action
 from enclave.authority.ledger import RESUME_SECONDS, WINDOW_SECONDS, Charged, Present, Stored
 from enclave.authority.store import _open
 from enclave.errors import Refused
+from enclave.transparency import log
 from tests.support.authority import BANK, ENTERPRISE, OTHER_BANK, Bank, Desk, make_trust
 
 BANKS = (BANK, OTHER_BANK)
@@ -161,6 +162,16 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.desk.spent(ENTERPRISE) == self._spent(None) <= 100 * TOTAL_BITS
         for bank in BANKS:
             assert self.desk.spent(ENTERPRISE, bank) == self._spent(bank) <= 100 * BANK_BITS
+
+    @invariant()
+    def the_log_holds_what_is_stored_and_nothing_else(self) -> None:
+        if not hasattr(self, "desk"):
+            return
+        connection = self.desk.connection
+        entries = {subject for (subject,) in connection.execute("SELECT subject FROM log_entry")}
+        answered = {name for name, charge in self.charges.items() if charge.answered}
+        acknowledged = {document for (document,) in connection.execute("SELECT document FROM acknowledgement")}
+        assert entries == answered | acknowledged and len(entries) == log.size_of(connection)
 
 
 TestLedgerMachine = LedgerMachine.TestCase

@@ -5,19 +5,24 @@ ever answered twice with different bytes, and a restart serves again by itself.
 """
 
 import os
+import sqlite3
 import threading
 import time
 from collections import defaultdict
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 from xinyidai.framing import decode_answer
+from xinyidai.identity import Role, TrustAnchor
+from xinyidai.merkle import leaf_hash, root_of
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.reasons import Reason
 from xinyidai.statements import Action
-from xinyidai.v1 import authorization_pb2
+from xinyidai.transparency import Checkpoint, commitment, verify_checkpoint, verify_extension
+from xinyidai.v1 import authorization_pb2, log_pb2
 
 from tests.support.bare import BareEnclave
 from tests.support.parties import RawEnterprise, RawModel, Refusal, plain_score, random_points
@@ -64,6 +69,7 @@ def test_ledger_and_answers_survive_kill_9(bare_folder: Path) -> None:
         owners = {number: enclave.enterprise(number) for number in range(ENTERPRISES)}
         digests = {n: enclave.direct.submit(e, e.terms(enclave.bank)) for n, e in owners.items()}
         killer = Killer(enclave, generator)
+        seen = [_checkpoint(enclave)]
         kill_at = set(generator.choice(ASSESSMENTS, KILLS, replace=False).tolist())
         answers: dict[str, set[bytes]] = defaultdict(set)
         for count in range(ASSESSMENTS):
@@ -74,6 +80,8 @@ def test_ledger_and_answers_survive_kill_9(bare_folder: Path) -> None:
                 return enclave.direct.assess(enclave.bank.request(model.model_id, items, fresh=fresh and number < 5))
 
             assessment = killer.during(ask) if count in kill_at else _until_used_up(ask)
+            if count in kill_at:
+                seen.append(_checkpoint(enclave))
             if assessment is None:
                 continue
             (part,) = assessment.parts
@@ -81,6 +89,7 @@ def test_ledger_and_answers_survive_kill_9(bare_folder: Path) -> None:
             score = model.secret.decrypt_coefficient(decode_answer(part.answer))
             assert score == plain_score(enclave.catalogue, points, enclave.cells_of(number))
         assert killer.kills == KILLS
+        _log_agrees(enclave, seen)
         # Every enterprise's record stayed as it was, so every answer about it has the same mask, hence the same bytes.
         assert all(len(frames) == 1 for frames in answers.values())
         for owner in owners.values():
@@ -88,6 +97,30 @@ def test_ledger_and_answers_survive_kill_9(bare_folder: Path) -> None:
         _still_serves(enclave, owners[0], digests[0], model)
     finally:
         enclave.close()
+
+
+def _checkpoint(enclave: BareEnclave) -> Checkpoint:
+    raw = enclave.direct.call("GetCheckpoint", log_pb2.GetCheckpointRequest()).checkpoint
+    anchor = TrustAnchor.from_pem(Role.ENCLAVE, enclave.deployment.anchor("enclave").read_bytes())
+    return verify_checkpoint(raw, anchor)
+
+
+def _log_agrees(enclave: BareEnclave, seen: list[Checkpoint]) -> None:
+    """Whatever was cut off: every stored answer stands in the log and nothing else does, and the last checkpoint
+    extends every one that was ever signed."""
+    enclave.crash()
+    enclave.restart()
+    last = _checkpoint(enclave)
+    for old in seen:
+        request = log_pb2.GetConsistencyProofRequest(old_size=old.size, new_size=last.size)
+        verify_extension(old, last, list(enclave.direct.call("GetConsistencyProof", request).path))
+    database = enclave.deployment.root / "enclave" / "data" / "authority.sqlite"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        stored = dict(connection.execute("SELECT assessment_id, receipt FROM assessment WHERE receipt IS NOT NULL"))
+        stored |= dict(connection.execute("SELECT document, token FROM acknowledgement"))
+        entries = list(connection.execute("SELECT subject, salt FROM log_entry ORDER BY position"))
+    assert {subject for subject, _ in entries} == set(stored) and len(entries) == len(stored)
+    assert root_of(leaf_hash(commitment(stored[subject], salt)) for subject, salt in entries) == last.root
 
 
 def _until_used_up(ask: Any) -> Any:

@@ -5,9 +5,12 @@ import time
 
 import httpx
 import pytest
+from xinyidai.acknowledgement import verify_acknowledgement
 from xinyidai.authorization import authorization_digest
 from xinyidai.catalogue import parse_catalogue
+from xinyidai.identity import Role, TrustAnchor
 from xinyidai.reasons import STATUS_NAMES
+from xinyidai.signing import signed_digest
 from xinyidai.statements import Action
 
 from server.rest.problems import HTTP_STATUS
@@ -30,6 +33,7 @@ def access(enterprise: RawEnterprise) -> dict[str, str]:
 
 def test_a_grant_from_registration_to_revocation(platform: PlatformUnderTest) -> None:
     http, enterprise = platform.http, RawEnterprise(platform.bare.deployment, uscc_number(11))
+    enclaves = TrustAnchor.from_pem(Role.ENCLAVE, platform.bare.deployment.anchor("enclave").read_bytes())
     answer = http.post("/v1/keys", json={"registration": enterprise.registration()})
     assert answer.json() == {
         "enterprise": enterprise.uscc,
@@ -37,13 +41,15 @@ def test_a_grant_from_registration_to_revocation(platform: PlatformUnderTest) ->
     }
     token = enterprise.terms(platform.bare.bank).sign(enterprise.key)
     digest = authorization_digest(token)
-    assert http.post("/v1/authorizations", json={"authorization": token}).json() == {
-        "digest": digest,
-        "state": "active",
-    }
+    accepted = http.post("/v1/authorizations", json={"authorization": token}).json()
+    assert (accepted["digest"], accepted["state"]) == (digest, "active")
+    verify_acknowledgement(accepted["acknowledgement"], digest, enclaves)
+    place = {"status_index": accepted["status_index"], "status_uri": "urn:xinyidai:status-list:lianyungang-1:1"}
     for action, state in ((Action.PAUSE, "paused"), (Action.RESUME, "active"), (Action.REVOKE, "revoked")):
         statement = enterprise.statement(action, digest)
-        assert http.post("/v1/statements", json={"statement": statement}).json() == {"state": state}
+        done = http.post("/v1/statements", json={"statement": statement}).json()
+        assert set(done) == {"state", "acknowledgement"} and done["state"] == state
+        assert verify_acknowledgement(done["acknowledgement"], signed_digest(statement), enclaves).state == state
     assert http.get("/v1/authorizations", headers=access(enterprise)).json() == {
         "authorizations": [
             {
@@ -53,6 +59,7 @@ def test_a_grant_from_registration_to_revocation(platform: PlatformUnderTest) ->
                 "signed_by": "",
                 "renewal_due": False,
                 "reconfirm_due": False,
+                **place,
             }
         ]
     }
@@ -71,9 +78,9 @@ def test_a_grant_from_registration_to_revocation(platform: PlatformUnderTest) ->
 def test_a_budget_has_no_state_and_shows_in_the_usage(platform: PlatformUnderTest) -> None:
     enterprise = platform.enterprise(12)
     statement = enterprise.statement(Action.SET_BUDGET, centibits=700)
-    assert platform.http.post("/v1/statements", json={"statement": statement}).json() == {"state": None}
+    assert platform.http.post("/v1/statements", json={"statement": statement}).json()["state"] is None
     body = platform.http.get("/v1/usage", headers=access(enterprise)).json()
-    assert set(body) == {"usages", "budgets", "authorizations", "next_page_token"}
+    assert set(body) == {"usages", "budgets", "authorizations", "checkpoint", "next_page_token"}
     (total,) = body["budgets"]
     assert (total["bank_id"], total["limit_centibits"], total["spent_centibits"]) == ("", 700, 0)
 
@@ -168,6 +175,8 @@ def test_the_openapi_document_names_every_path_with_examples(platform: PlatformU
         "/healthz", "/readyz",
         "/v1/white-list", "/v1/disclosures", "/v1/loans", "/v1/dashboard",
         "/v1/authorization-requests", "/v1/delegations", "/v1/objections",
+        "/v1/log/checkpoint", "/v1/log/consistency", "/v1/log/leaves", "/v1/log/inclusion", "/v1/log/cosignatures",
+        "/v1/status-lists/{number}",
     }  # fmt: skip
     assert document["components"]["securitySchemes"]["Access"]["scheme"] == "Access"
     registration = document["components"]["schemas"]["KeyRegistration"]

@@ -32,6 +32,7 @@ from enclave.authority.ledger import Charged, Present, Stored
 from enclave.authority.trust import Trust
 from enclave.environment import SoftwareEnvironment
 from enclave.errors import Refused
+from enclave.transparency import log
 from tests.support.certificates import Leaf, make_authority
 
 ENCLAVE = parse_enclave_id("enclave-a")
@@ -186,8 +187,13 @@ class Desk:
 
     def submit(self, enterprise: Enterprise, grant: Authorization) -> str:
         token = grant.sign(enterprise.key)
-        grants.submit_authorization(self.connection, self.trust, token, self.now)
+        self.submit_token(token)
         return authorization_digest(token)
+
+    def submit_token(self, token: str) -> grants.CarriedOut:
+        """A signed authorization, as the enclave takes it when it arrives."""
+        environment, _ = _machine()
+        return grants.submit_authorization(self.connection, self.trust, environment, token, self.now)
 
     def state(
         self, enterprise: Enterprise, action: Action, authorization: str | None = None, **rest: Any
@@ -196,14 +202,26 @@ class Desk:
 
     def carry_out(self, raw: str) -> grants.GrantState | None:
         """A signed statement, as the enclave does when it arrives."""
+        return self.carry_out_whole(raw).grant
+
+    def carry_out_whole(self, raw: str) -> grants.CarriedOut:
         environment, key = _machine()
         return grants.submit_statement(self.connection, self.trust, environment, key, raw, self.now)
 
+    @property
+    def environment(self) -> SoftwareEnvironment:
+        return _machine()[0]
+
     def charge(self, raw: str) -> list[Charged | Stored | Refused]:
         asked = ledger.verify_request(self.trust, raw, self.now, MAX_ITEMS)
+        self.seal()
         return ledger.charge(
             self.connection, self.trust, asked, self.present, self.now, lambda: f"assessment-{next(self._ids)}"
         )
+
+    def seal(self) -> log.Seal:
+        """As the enclave does by itself every few seconds."""
+        return log.seal(self.connection, self.trust, self.now)
 
     def ask(self, bank: Bank, model: str, authorization: str, **changes: Any) -> Charged | Stored | Refused:
         """One item's outcome."""
@@ -214,7 +232,8 @@ class Desk:
         """Store an answer for a charge."""
         parts = tuple((category, frame) for category in self._parts(charged))
         text = receipt or f"receipt of {charged.assessment_id}"
-        (stored,) = ledger.store_answers(self.connection, [(charged.assessment_id, text, parts)])
+        answered = [(charged.assessment_id, text, parts)]
+        (stored,) = ledger.store_answers(self.connection, answered, _machine()[0].random_bytes)
         return stored
 
     def _parts(self, charged: Charged) -> tuple[str, ...]:
@@ -233,6 +252,12 @@ def refused(call: Callable[..., Any], *arguments: Any, **rest: Any) -> Reason:
         call(*arguments, **rest)
     reason: Reason = caught.value.reason  # type: ignore[attr-defined]
     return reason
+
+
+def granted(done: grants.CarriedOut) -> grants.GrantState:
+    """What was carried out must be about an authorization."""
+    assert done.grant is not None
+    return done.grant
 
 
 def charged(outcome: object) -> Charged:

@@ -104,9 +104,11 @@ async def build_service(
     desk = LineageDesk(folder, trust, environment, key_of_disputes)
     own_data = OwnDataDesk(folder, trust, environment, key_of_disputes.public)
     trees = TreeStore(folder / "trees")
-    return EnclaveService(
+    service = EnclaveService(
         trust, store, snapshots, environment, evaluator, epoch, trees, Deadlines(), desk, ListRules(),
         RowDesk(folder, trust, environment, store),
         ObjectionDesk(store, trust, environment, deadline_rule(DEFAULT_RULE)),
         own_data,
-    ), evaluator  # fmt: skip
+    )  # fmt: skip
+    await service.transparency.open()
+    return service, evaluator

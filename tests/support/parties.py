@@ -55,9 +55,9 @@ class RawModel:
 
 
 class RawEnterprise:
-    def __init__(self, deployment: Deployment, uscc: str) -> None:
+    def __init__(self, deployment: Deployment, uscc: str, algorithm: str = "Ed25519") -> None:
         self.uscc = parse_uscc(uscc)
-        key = SigningKey.generate("Ed25519")
+        key = SigningKey.generate(algorithm)
 
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, self.uscc)])
         request = key.certificate_request(x509.CertificateSigningRequestBuilder().subject_name(name))

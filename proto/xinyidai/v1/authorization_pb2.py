@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fxinyidai/v1/authorization.proto\x12\x0bxinyidai.v1\"\xaf\x01\n\x12\x41uthorizationEntry\x12\x15\n\rauthorization\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\x12\x13\n\x0b\x61ssessments\x18\x03 \x01(\x05\x12\x11\n\tsigned_by\x18\x04 \x01(\t\x12\x13\n\x0brenewal_due\x18\x05 \x01(\x08\x12\x15\n\rreconfirm_due\x18\x06 \x01(\x08\"V\n\x19ListAuthorizationsRequest\x12\x12\n\nenterprise\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"n\n\x1aListAuthorizationsResponse\x12\x37\n\x0e\x61uthorizations\x18\x01 \x03(\x0b\x32\x1f.xinyidai.v1.AuthorizationEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x12\x41uthorizationState\x12#\n\x1f\x41UTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41UTHORIZATION_STATE_ACTIVE\x10\x01\x12\x1e\n\x1a\x41UTHORIZATION_STATE_PAUSED\x10\x02\x12\x1f\n\x1b\x41UTHORIZATION_STATE_REVOKED\x10\x03\x12\x1f\n\x1b\x41UTHORIZATION_STATE_EXPIRED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fxinyidai/v1/authorization.proto\x12\x0bxinyidai.v1\"\xd9\x01\n\x12\x41uthorizationEntry\x12\x15\n\rauthorization\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\x12\x13\n\x0b\x61ssessments\x18\x03 \x01(\x05\x12\x11\n\tsigned_by\x18\x04 \x01(\t\x12\x13\n\x0brenewal_due\x18\x05 \x01(\x08\x12\x15\n\rreconfirm_due\x18\x06 \x01(\x08\x12\x14\n\x0cstatus_index\x18\x07 \x01(\x05\x12\x12\n\nstatus_uri\x18\x08 \x01(\t\"V\n\x19ListAuthorizationsRequest\x12\x12\n\nenterprise\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"n\n\x1aListAuthorizationsResponse\x12\x37\n\x0e\x61uthorizations\x18\x01 \x03(\x0b\x32\x1f.xinyidai.v1.AuthorizationEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\xbb\x01\n\x12\x41uthorizationState\x12#\n\x1f\x41UTHORIZATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x41UTHORIZATION_STATE_ACTIVE\x10\x01\x12\x1e\n\x1a\x41UTHORIZATION_STATE_PAUSED\x10\x02\x12\x1f\n\x1b\x41UTHORIZATION_STATE_REVOKED\x10\x03\x12\x1f\n\x1b\x41UTHORIZATION_STATE_EXPIRED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xinyidai.v1.authorization_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUTHORIZATIONSTATE']._serialized_start=427
-  _globals['_AUTHORIZATIONSTATE']._serialized_end=614
+  _globals['_AUTHORIZATIONSTATE']._serialized_start=469
+  _globals['_AUTHORIZATIONSTATE']._serialized_end=656
   _globals['_AUTHORIZATIONENTRY']._serialized_start=49
-  _globals['_AUTHORIZATIONENTRY']._serialized_end=224
-  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_start=226
-  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_end=312
-  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_start=314
-  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_end=424
+  _globals['_AUTHORIZATIONENTRY']._serialized_end=266
+  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_start=268
+  _globals['_LISTAUTHORIZATIONSREQUEST']._serialized_end=354
+  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_start=356
+  _globals['_LISTAUTHORIZATIONSRESPONSE']._serialized_end=466
 # @@protoc_insertion_point(module_scope)

@@ -21,20 +21,24 @@ AUTHORIZATION_STATE_REVOKED: AuthorizationState
 AUTHORIZATION_STATE_EXPIRED: AuthorizationState
 
 class AuthorizationEntry(_message.Message):
-    __slots__ = ("authorization", "state", "assessments", "signed_by", "renewal_due", "reconfirm_due")
+    __slots__ = ("authorization", "state", "assessments", "signed_by", "renewal_due", "reconfirm_due", "status_index", "status_uri")
     AUTHORIZATION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ASSESSMENTS_FIELD_NUMBER: _ClassVar[int]
     SIGNED_BY_FIELD_NUMBER: _ClassVar[int]
     RENEWAL_DUE_FIELD_NUMBER: _ClassVar[int]
     RECONFIRM_DUE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_INDEX_FIELD_NUMBER: _ClassVar[int]
+    STATUS_URI_FIELD_NUMBER: _ClassVar[int]
     authorization: str
     state: AuthorizationState
     assessments: int
     signed_by: str
     renewal_due: bool
     reconfirm_due: bool
-    def __init__(self, authorization: _Optional[str] = ..., state: _Optional[_Union[AuthorizationState, str]] = ..., assessments: _Optional[int] = ..., signed_by: _Optional[str] = ..., renewal_due: bool = ..., reconfirm_due: bool = ...) -> None: ...
+    status_index: int
+    status_uri: str
+    def __init__(self, authorization: _Optional[str] = ..., state: _Optional[_Union[AuthorizationState, str]] = ..., assessments: _Optional[int] = ..., signed_by: _Optional[str] = ..., renewal_due: bool = ..., reconfirm_due: bool = ..., status_index: _Optional[int] = ..., status_uri: _Optional[str] = ...) -> None: ...
 
 class ListAuthorizationsRequest(_message.Message):
     __slots__ = ("enterprise", "page_size", "page_token")

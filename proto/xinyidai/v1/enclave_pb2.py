@@ -26,51 +26,52 @@ from xinyidai.v1 import assessment_pb2 as xinyidai_dot_v1_dot_assessment__pb2
 from xinyidai.v1 import authorization_pb2 as xinyidai_dot_v1_dot_authorization__pb2
 from xinyidai.v1 import catalogue_pb2 as xinyidai_dot_v1_dot_catalogue__pb2
 from xinyidai.v1 import consent_pb2 as xinyidai_dot_v1_dot_consent__pb2
+from xinyidai.v1 import log_pb2 as xinyidai_dot_v1_dot_log__pb2
 from xinyidai.v1 import model_pb2 as xinyidai_dot_v1_dot_model__pb2
 from xinyidai.v1 import receipt_pb2 as xinyidai_dot_v1_dot_receipt__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19xinyidai/v1/enclave.proto\x12\x0bxinyidai.v1\x1a\x1cxinyidai/v1/assessment.proto\x1a\x1fxinyidai/v1/authorization.proto\x1a\x1bxinyidai/v1/catalogue.proto\x1a\x19xinyidai/v1/consent.proto\x1a\x17xinyidai/v1/model.proto\x1a\x19xinyidai/v1/receipt.proto\"\x12\n\x10GetStatusRequest\"\xaa\x01\n\x11GetStatusResponse\x12\x12\n\nenclave_id\x18\x01 \x01(\t\x12\x11\n\tcatalogue\x18\x02 \x01(\t\x12\x18\n\x10\x63\x61talogue_digest\x18\x03 \x01(\x0c\x12\x13\n\x0bsnapshot_id\x18\x04 \x01(\t\x12\r\n\x05\x61s_of\x18\x05 \x01(\t\x12\x13\n\x0b\x65nterprises\x18\x06 \x01(\x03\x12\x1b\n\x13receipt_certificate\x18\x07 \x01(\t\"*\n\x12RegisterKeyRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\"A\n\x13RegisterKeyResponse\x12\x12\n\nenterprise\x18\x01 \x01(\t\x12\x16\n\x0ekey_thumbprint\x18\x02 \x01(\t\"3\n\x1aSubmitAuthorizationRequest\x12\x15\n\rauthorization\x18\x01 \x01(\t\"]\n\x1bSubmitAuthorizationResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\"+\n\x16SubmitStatementRequest\x12\x11\n\tstatement\x18\x01 \x01(\t\"I\n\x17SubmitStatementResponse\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\"H\n\x0fGetUsageRequest\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xae\x01\n\x10GetUsageResponse\x12\"\n\x06usages\x18\x01 \x03(\x0b\x32\x12.xinyidai.v1.Usage\x12$\n\x07\x62udgets\x18\x02 \x03(\x0b\x32\x13.xinyidai.v1.Budget\x12\x37\n\x0e\x61uthorizations\x18\x03 \x03(\x0b\x32\x1f.xinyidai.v1.AuthorizationEntry\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\"$\n\x11GetLineageRequest\x12\x0f\n\x07request\x18\x01 \x01(\t\"$\n\x12GetLineageResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\t\"\'\n\x14GetOwnRecordsRequest\x12\x0f\n\x07request\x18\x01 \x01(\t\"\'\n\x15GetOwnRecordsResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\t\"\x13\n\x11GetQualityRequest\"|\n\x12GetQualityResponse\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\x12\x19\n\x11least_enterprises\x18\x03 \x01(\x05\x12\'\n\x05\x63\x65lls\x18\x04 \x03(\x0b\x32\x18.xinyidai.v1.QualityCell\"\xfd\x02\n\x0bQualityCell\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05month\x18\x03 \x01(\x05\x12\x0c\n\x04rows\x18\x04 \x01(\x03\x12\x13\n\x0b\x65nterprises\x18\x05 \x01(\x03\x12\x17\n\ncompliance\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntimeliness\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0fstandardization\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0c\x63ompleteness\x18\t \x01(\x01H\x03\x88\x01\x01\x12\x17\n\ncontinuity\x18\n \x01(\x01H\x04\x88\x01\x01\x12\x15\n\x08\x63overage\x18\x0b \x01(\x01H\x05\x88\x01\x01\x12\x14\n\x07linkage\x18\x0c \x01(\x01H\x06\x88\x01\x01\x42\r\n\x0b_complianceB\r\n\x0b_timelinessB\x12\n\x10_standardizationB\x0f\n\r_completenessB\r\n\x0b_continuityB\x0b\n\t_coverageB\n\n\x08_linkage2\xe2\r\n\x0e\x45nclaveService\x12J\n\tGetStatus\x12\x1d.xinyidai.v1.GetStatusRequest\x1a\x1e.xinyidai.v1.GetStatusResponse\x12S\n\x0cGetCatalogue\x12 .xinyidai.v1.GetCatalogueRequest\x1a!.xinyidai.v1.GetCatalogueResponse\x12V\n\rRegisterModel\x12!.xinyidai.v1.RegisterModelRequest\x1a\".xinyidai.v1.RegisterModelResponse\x12X\n\rRegisterTrees\x12!.xinyidai.v1.RegisterTreesRequest\x1a\".xinyidai.v1.RegisterModelResponse(\x01\x12\x41\n\x06\x41ssess\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse\x12I\n\nAssessMany\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse(\x01\x30\x01\x12P\n\x0bRegisterKey\x12\x1f.xinyidai.v1.RegisterKeyRequest\x1a .xinyidai.v1.RegisterKeyResponse\x12h\n\x13SubmitAuthorization\x12\'.xinyidai.v1.SubmitAuthorizationRequest\x1a(.xinyidai.v1.SubmitAuthorizationResponse\x12\\\n\x0fSubmitStatement\x12#.xinyidai.v1.SubmitStatementRequest\x1a$.xinyidai.v1.SubmitStatementResponse\x12G\n\x08GetUsage\x12\x1c.xinyidai.v1.GetUsageRequest\x1a\x1d.xinyidai.v1.GetUsageResponse\x12M\n\nGetLineage\x12\x1e.xinyidai.v1.GetLineageRequest\x1a\x1f.xinyidai.v1.GetLineageResponse\x12V\n\rGetOwnRecords\x12!.xinyidai.v1.GetOwnRecordsRequest\x1a\".xinyidai.v1.GetOwnRecordsResponse\x12M\n\nGetQuality\x12\x1e.xinyidai.v1.GetQualityRequest\x1a\x1f.xinyidai.v1.GetQualityResponse\x12k\n\x14RequestAuthorization\x12(.xinyidai.v1.RequestAuthorizationRequest\x1a).xinyidai.v1.RequestAuthorizationResponse\x12V\n\rListProposals\x12!.xinyidai.v1.ListProposalsRequest\x1a\".xinyidai.v1.ListProposalsResponse\x12\\\n\x0fListDelegations\x12#.xinyidai.v1.ListDelegationsRequest\x1a$.xinyidai.v1.ListDelegationsResponse\x12M\n\nPullEvents\x12\x1e.xinyidai.v1.PullEventsRequest\x1a\x1f.xinyidai.v1.PullEventsResponse\x12\x62\n\x11\x41\x63knowledgeEvents\x12%.xinyidai.v1.AcknowledgeEventsRequest\x1a&.xinyidai.v1.AcknowledgeEventsResponse\x12V\n\rGetObjections\x12!.xinyidai.v1.GetObjectionsRequest\x1a\".xinyidai.v1.GetObjectionsResponse\x12h\n\x13ListObjectionStates\x12\'.xinyidai.v1.ListObjectionStatesRequest\x1a(.xinyidai.v1.ListObjectionStatesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19xinyidai/v1/enclave.proto\x12\x0bxinyidai.v1\x1a\x1cxinyidai/v1/assessment.proto\x1a\x1fxinyidai/v1/authorization.proto\x1a\x1bxinyidai/v1/catalogue.proto\x1a\x19xinyidai/v1/consent.proto\x1a\x15xinyidai/v1/log.proto\x1a\x17xinyidai/v1/model.proto\x1a\x19xinyidai/v1/receipt.proto\"\x12\n\x10GetStatusRequest\"\xaa\x01\n\x11GetStatusResponse\x12\x12\n\nenclave_id\x18\x01 \x01(\t\x12\x11\n\tcatalogue\x18\x02 \x01(\t\x12\x18\n\x10\x63\x61talogue_digest\x18\x03 \x01(\x0c\x12\x13\n\x0bsnapshot_id\x18\x04 \x01(\t\x12\r\n\x05\x61s_of\x18\x05 \x01(\t\x12\x13\n\x0b\x65nterprises\x18\x06 \x01(\x03\x12\x1b\n\x13receipt_certificate\x18\x07 \x01(\t\"*\n\x12RegisterKeyRequest\x12\x14\n\x0cregistration\x18\x01 \x01(\t\"A\n\x13RegisterKeyResponse\x12\x12\n\nenterprise\x18\x01 \x01(\t\x12\x16\n\x0ekey_thumbprint\x18\x02 \x01(\t\"3\n\x1aSubmitAuthorizationRequest\x12\x15\n\rauthorization\x18\x01 \x01(\t\"\xa0\x01\n\x1bSubmitAuthorizationResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\x12\x17\n\x0f\x61\x63knowledgement\x18\x03 \x01(\t\x12\x14\n\x0cstatus_index\x18\x04 \x01(\x05\x12\x12\n\nstatus_uri\x18\x05 \x01(\t\"+\n\x16SubmitStatementRequest\x12\x11\n\tstatement\x18\x01 \x01(\t\"b\n\x17SubmitStatementResponse\x12.\n\x05state\x18\x01 \x01(\x0e\x32\x1f.xinyidai.v1.AuthorizationState\x12\x17\n\x0f\x61\x63knowledgement\x18\x02 \x01(\t\"H\n\x0fGetUsageRequest\x12\x0e\n\x06\x61\x63\x63\x65ss\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"\xc2\x01\n\x10GetUsageResponse\x12\"\n\x06usages\x18\x01 \x03(\x0b\x32\x12.xinyidai.v1.Usage\x12$\n\x07\x62udgets\x18\x02 \x03(\x0b\x32\x13.xinyidai.v1.Budget\x12\x37\n\x0e\x61uthorizations\x18\x03 \x03(\x0b\x32\x1f.xinyidai.v1.AuthorizationEntry\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\x12\x12\n\ncheckpoint\x18\x05 \x01(\t\"$\n\x11GetLineageRequest\x12\x0f\n\x07request\x18\x01 \x01(\t\"$\n\x12GetLineageResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\t\"\'\n\x14GetOwnRecordsRequest\x12\x0f\n\x07request\x18\x01 \x01(\t\"\'\n\x15GetOwnRecordsResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\t\"\x13\n\x11GetQualityRequest\"|\n\x12GetQualityResponse\x12\x13\n\x0bsnapshot_id\x18\x01 \x01(\t\x12\r\n\x05\x61s_of\x18\x02 \x01(\t\x12\x19\n\x11least_enterprises\x18\x03 \x01(\x05\x12\'\n\x05\x63\x65lls\x18\x04 \x03(\x0b\x32\x18.xinyidai.v1.QualityCell\"\xfd\x02\n\x0bQualityCell\x12\x10\n\x08\x63\x61tegory\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05month\x18\x03 \x01(\x05\x12\x0c\n\x04rows\x18\x04 \x01(\x03\x12\x13\n\x0b\x65nterprises\x18\x05 \x01(\x03\x12\x17\n\ncompliance\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ntimeliness\x18\x07 \x01(\x01H\x01\x88\x01\x01\x12\x1c\n\x0fstandardization\x18\x08 \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0c\x63ompleteness\x18\t \x01(\x01H\x03\x88\x01\x01\x12\x17\n\ncontinuity\x18\n \x01(\x01H\x04\x88\x01\x01\x12\x15\n\x08\x63overage\x18\x0b \x01(\x01H\x05\x88\x01\x01\x12\x14\n\x07linkage\x18\x0c \x01(\x01H\x06\x88\x01\x01\x42\r\n\x0b_complianceB\r\n\x0b_timelinessB\x12\n\x10_standardizationB\x0f\n\r_completenessB\r\n\x0b_continuityB\x0b\n\t_coverageB\n\n\x08_linkage2\xa6\x11\n\x0e\x45nclaveService\x12J\n\tGetStatus\x12\x1d.xinyidai.v1.GetStatusRequest\x1a\x1e.xinyidai.v1.GetStatusResponse\x12S\n\x0cGetCatalogue\x12 .xinyidai.v1.GetCatalogueRequest\x1a!.xinyidai.v1.GetCatalogueResponse\x12V\n\rRegisterModel\x12!.xinyidai.v1.RegisterModelRequest\x1a\".xinyidai.v1.RegisterModelResponse\x12X\n\rRegisterTrees\x12!.xinyidai.v1.RegisterTreesRequest\x1a\".xinyidai.v1.RegisterModelResponse(\x01\x12\x41\n\x06\x41ssess\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse\x12I\n\nAssessMany\x12\x1a.xinyidai.v1.AssessRequest\x1a\x1b.xinyidai.v1.AssessResponse(\x01\x30\x01\x12P\n\x0bRegisterKey\x12\x1f.xinyidai.v1.RegisterKeyRequest\x1a .xinyidai.v1.RegisterKeyResponse\x12h\n\x13SubmitAuthorization\x12\'.xinyidai.v1.SubmitAuthorizationRequest\x1a(.xinyidai.v1.SubmitAuthorizationResponse\x12\\\n\x0fSubmitStatement\x12#.xinyidai.v1.SubmitStatementRequest\x1a$.xinyidai.v1.SubmitStatementResponse\x12G\n\x08GetUsage\x12\x1c.xinyidai.v1.GetUsageRequest\x1a\x1d.xinyidai.v1.GetUsageResponse\x12M\n\nGetLineage\x12\x1e.xinyidai.v1.GetLineageRequest\x1a\x1f.xinyidai.v1.GetLineageResponse\x12V\n\rGetOwnRecords\x12!.xinyidai.v1.GetOwnRecordsRequest\x1a\".xinyidai.v1.GetOwnRecordsResponse\x12M\n\nGetQuality\x12\x1e.xinyidai.v1.GetQualityRequest\x1a\x1f.xinyidai.v1.GetQualityResponse\x12k\n\x14RequestAuthorization\x12(.xinyidai.v1.RequestAuthorizationRequest\x1a).xinyidai.v1.RequestAuthorizationResponse\x12V\n\rListProposals\x12!.xinyidai.v1.ListProposalsRequest\x1a\".xinyidai.v1.ListProposalsResponse\x12\\\n\x0fListDelegations\x12#.xinyidai.v1.ListDelegationsRequest\x1a$.xinyidai.v1.ListDelegationsResponse\x12M\n\nPullEvents\x12\x1e.xinyidai.v1.PullEventsRequest\x1a\x1f.xinyidai.v1.PullEventsResponse\x12\x62\n\x11\x41\x63knowledgeEvents\x12%.xinyidai.v1.AcknowledgeEventsRequest\x1a&.xinyidai.v1.AcknowledgeEventsResponse\x12V\n\rGetObjections\x12!.xinyidai.v1.GetObjectionsRequest\x1a\".xinyidai.v1.GetObjectionsResponse\x12h\n\x13ListObjectionStates\x12\'.xinyidai.v1.ListObjectionStatesRequest\x1a(.xinyidai.v1.ListObjectionStatesResponse\x12V\n\rGetCheckpoint\x12!.xinyidai.v1.GetCheckpointRequest\x1a\".xinyidai.v1.GetCheckpointResponse\x12h\n\x13GetConsistencyProof\x12\'.xinyidai.v1.GetConsistencyProofRequest\x1a(.xinyidai.v1.GetConsistencyProofResponse\x12S\n\x0cGetInclusion\x12 .xinyidai.v1.GetInclusionRequest\x1a!.xinyidai.v1.GetInclusionResponse\x12S\n\x0cGetLogLeaves\x12 .xinyidai.v1.GetLogLeavesRequest\x1a!.xinyidai.v1.GetLogLeavesResponse\x12V\n\rGetStatusList\x12!.xinyidai.v1.GetStatusListRequest\x1a\".xinyidai.v1.GetStatusListResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xinyidai.v1.enclave_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSTATUSREQUEST']._serialized_start=213
-  _globals['_GETSTATUSREQUEST']._serialized_end=231
-  _globals['_GETSTATUSRESPONSE']._serialized_start=234
-  _globals['_GETSTATUSRESPONSE']._serialized_end=404
-  _globals['_REGISTERKEYREQUEST']._serialized_start=406
-  _globals['_REGISTERKEYREQUEST']._serialized_end=448
-  _globals['_REGISTERKEYRESPONSE']._serialized_start=450
-  _globals['_REGISTERKEYRESPONSE']._serialized_end=515
-  _globals['_SUBMITAUTHORIZATIONREQUEST']._serialized_start=517
-  _globals['_SUBMITAUTHORIZATIONREQUEST']._serialized_end=568
-  _globals['_SUBMITAUTHORIZATIONRESPONSE']._serialized_start=570
-  _globals['_SUBMITAUTHORIZATIONRESPONSE']._serialized_end=663
-  _globals['_SUBMITSTATEMENTREQUEST']._serialized_start=665
-  _globals['_SUBMITSTATEMENTREQUEST']._serialized_end=708
-  _globals['_SUBMITSTATEMENTRESPONSE']._serialized_start=710
-  _globals['_SUBMITSTATEMENTRESPONSE']._serialized_end=783
-  _globals['_GETUSAGEREQUEST']._serialized_start=785
-  _globals['_GETUSAGEREQUEST']._serialized_end=857
-  _globals['_GETUSAGERESPONSE']._serialized_start=860
-  _globals['_GETUSAGERESPONSE']._serialized_end=1034
-  _globals['_GETLINEAGEREQUEST']._serialized_start=1036
-  _globals['_GETLINEAGEREQUEST']._serialized_end=1072
-  _globals['_GETLINEAGERESPONSE']._serialized_start=1074
-  _globals['_GETLINEAGERESPONSE']._serialized_end=1110
-  _globals['_GETOWNRECORDSREQUEST']._serialized_start=1112
-  _globals['_GETOWNRECORDSREQUEST']._serialized_end=1151
-  _globals['_GETOWNRECORDSRESPONSE']._serialized_start=1153
-  _globals['_GETOWNRECORDSRESPONSE']._serialized_end=1192
-  _globals['_GETQUALITYREQUEST']._serialized_start=1194
-  _globals['_GETQUALITYREQUEST']._serialized_end=1213
-  _globals['_GETQUALITYRESPONSE']._serialized_start=1215
-  _globals['_GETQUALITYRESPONSE']._serialized_end=1339
-  _globals['_QUALITYCELL']._serialized_start=1342
-  _globals['_QUALITYCELL']._serialized_end=1723
-  _globals['_ENCLAVESERVICE']._serialized_start=1726
-  _globals['_ENCLAVESERVICE']._serialized_end=3488
+  _globals['_GETSTATUSREQUEST']._serialized_start=236
+  _globals['_GETSTATUSREQUEST']._serialized_end=254
+  _globals['_GETSTATUSRESPONSE']._serialized_start=257
+  _globals['_GETSTATUSRESPONSE']._serialized_end=427
+  _globals['_REGISTERKEYREQUEST']._serialized_start=429
+  _globals['_REGISTERKEYREQUEST']._serialized_end=471
+  _globals['_REGISTERKEYRESPONSE']._serialized_start=473
+  _globals['_REGISTERKEYRESPONSE']._serialized_end=538
+  _globals['_SUBMITAUTHORIZATIONREQUEST']._serialized_start=540
+  _globals['_SUBMITAUTHORIZATIONREQUEST']._serialized_end=591
+  _globals['_SUBMITAUTHORIZATIONRESPONSE']._serialized_start=594
+  _globals['_SUBMITAUTHORIZATIONRESPONSE']._serialized_end=754
+  _globals['_SUBMITSTATEMENTREQUEST']._serialized_start=756
+  _globals['_SUBMITSTATEMENTREQUEST']._serialized_end=799
+  _globals['_SUBMITSTATEMENTRESPONSE']._serialized_start=801
+  _globals['_SUBMITSTATEMENTRESPONSE']._serialized_end=899
+  _globals['_GETUSAGEREQUEST']._serialized_start=901
+  _globals['_GETUSAGEREQUEST']._serialized_end=973
+  _globals['_GETUSAGERESPONSE']._serialized_start=976
+  _globals['_GETUSAGERESPONSE']._serialized_end=1170
+  _globals['_GETLINEAGEREQUEST']._serialized_start=1172
+  _globals['_GETLINEAGEREQUEST']._serialized_end=1208
+  _globals['_GETLINEAGERESPONSE']._serialized_start=1210
+  _globals['_GETLINEAGERESPONSE']._serialized_end=1246
+  _globals['_GETOWNRECORDSREQUEST']._serialized_start=1248
+  _globals['_GETOWNRECORDSREQUEST']._serialized_end=1287
+  _globals['_GETOWNRECORDSRESPONSE']._serialized_start=1289
+  _globals['_GETOWNRECORDSRESPONSE']._serialized_end=1328
+  _globals['_GETQUALITYREQUEST']._serialized_start=1330
+  _globals['_GETQUALITYREQUEST']._serialized_end=1349
+  _globals['_GETQUALITYRESPONSE']._serialized_start=1351
+  _globals['_GETQUALITYRESPONSE']._serialized_end=1475
+  _globals['_QUALITYCELL']._serialized_start=1478
+  _globals['_QUALITYCELL']._serialized_end=1859
+  _globals['_ENCLAVESERVICE']._serialized_start=1862
+  _globals['_ENCLAVESERVICE']._serialized_end=4076
 # @@protoc_insertion_point(module_scope)

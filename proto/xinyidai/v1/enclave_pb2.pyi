@@ -2,6 +2,7 @@ from xinyidai.v1 import assessment_pb2 as _assessment_pb2
 from xinyidai.v1 import authorization_pb2 as _authorization_pb2
 from xinyidai.v1 import catalogue_pb2 as _catalogue_pb2
 from xinyidai.v1 import consent_pb2 as _consent_pb2
+from xinyidai.v1 import log_pb2 as _log_pb2
 from xinyidai.v1 import model_pb2 as _model_pb2
 from xinyidai.v1 import receipt_pb2 as _receipt_pb2
 from google.protobuf.internal import containers as _containers
@@ -55,12 +56,18 @@ class SubmitAuthorizationRequest(_message.Message):
     def __init__(self, authorization: _Optional[str] = ...) -> None: ...
 
 class SubmitAuthorizationResponse(_message.Message):
-    __slots__ = ("digest", "state")
+    __slots__ = ("digest", "state", "acknowledgement", "status_index", "status_uri")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_INDEX_FIELD_NUMBER: _ClassVar[int]
+    STATUS_URI_FIELD_NUMBER: _ClassVar[int]
     digest: str
     state: _authorization_pb2.AuthorizationState
-    def __init__(self, digest: _Optional[str] = ..., state: _Optional[_Union[_authorization_pb2.AuthorizationState, str]] = ...) -> None: ...
+    acknowledgement: str
+    status_index: int
+    status_uri: str
+    def __init__(self, digest: _Optional[str] = ..., state: _Optional[_Union[_authorization_pb2.AuthorizationState, str]] = ..., acknowledgement: _Optional[str] = ..., status_index: _Optional[int] = ..., status_uri: _Optional[str] = ...) -> None: ...
 
 class SubmitStatementRequest(_message.Message):
     __slots__ = ("statement",)
@@ -69,10 +76,12 @@ class SubmitStatementRequest(_message.Message):
     def __init__(self, statement: _Optional[str] = ...) -> None: ...
 
 class SubmitStatementResponse(_message.Message):
-    __slots__ = ("state",)
+    __slots__ = ("state", "acknowledgement")
     STATE_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
     state: _authorization_pb2.AuthorizationState
-    def __init__(self, state: _Optional[_Union[_authorization_pb2.AuthorizationState, str]] = ...) -> None: ...
+    acknowledgement: str
+    def __init__(self, state: _Optional[_Union[_authorization_pb2.AuthorizationState, str]] = ..., acknowledgement: _Optional[str] = ...) -> None: ...
 
 class GetUsageRequest(_message.Message):
     __slots__ = ("access", "page_size", "page_token")
@@ -85,16 +94,18 @@ class GetUsageRequest(_message.Message):
     def __init__(self, access: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class GetUsageResponse(_message.Message):
-    __slots__ = ("usages", "budgets", "authorizations", "next_page_token")
+    __slots__ = ("usages", "budgets", "authorizations", "next_page_token", "checkpoint")
     USAGES_FIELD_NUMBER: _ClassVar[int]
     BUDGETS_FIELD_NUMBER: _ClassVar[int]
     AUTHORIZATIONS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
     usages: _containers.RepeatedCompositeFieldContainer[_receipt_pb2.Usage]
     budgets: _containers.RepeatedCompositeFieldContainer[_receipt_pb2.Budget]
     authorizations: _containers.RepeatedCompositeFieldContainer[_authorization_pb2.AuthorizationEntry]
     next_page_token: str
-    def __init__(self, usages: _Optional[_Iterable[_Union[_receipt_pb2.Usage, _Mapping]]] = ..., budgets: _Optional[_Iterable[_Union[_receipt_pb2.Budget, _Mapping]]] = ..., authorizations: _Optional[_Iterable[_Union[_authorization_pb2.AuthorizationEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    checkpoint: str
+    def __init__(self, usages: _Optional[_Iterable[_Union[_receipt_pb2.Usage, _Mapping]]] = ..., budgets: _Optional[_Iterable[_Union[_receipt_pb2.Budget, _Mapping]]] = ..., authorizations: _Optional[_Iterable[_Union[_authorization_pb2.AuthorizationEntry, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., checkpoint: _Optional[str] = ...) -> None: ...
 
 class GetLineageRequest(_message.Message):
     __slots__ = ("request",)

@@ -7,6 +7,7 @@ from xinyidai.v1 import assessment_pb2 as xinyidai_dot_v1_dot_assessment__pb2
 from xinyidai.v1 import catalogue_pb2 as xinyidai_dot_v1_dot_catalogue__pb2
 from xinyidai.v1 import consent_pb2 as xinyidai_dot_v1_dot_consent__pb2
 from xinyidai.v1 import enclave_pb2 as xinyidai_dot_v1_dot_enclave__pb2
+from xinyidai.v1 import log_pb2 as xinyidai_dot_v1_dot_log__pb2
 from xinyidai.v1 import model_pb2 as xinyidai_dot_v1_dot_model__pb2
 
 GRPC_GENERATED_VERSION = '1.75.1'
@@ -139,6 +140,31 @@ class EnclaveServiceStub(object):
                 request_serializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesRequest.SerializeToString,
                 response_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesResponse.FromString,
                 _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetCheckpoint',
+                request_serializer=xinyidai_dot_v1_dot_log__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_log__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetConsistencyProof',
+                request_serializer=xinyidai_dot_v1_dot_log__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_log__pb2.GetConsistencyProofResponse.FromString,
+                _registered_method=True)
+        self.GetInclusion = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetInclusion',
+                request_serializer=xinyidai_dot_v1_dot_log__pb2.GetInclusionRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_log__pb2.GetInclusionResponse.FromString,
+                _registered_method=True)
+        self.GetLogLeaves = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetLogLeaves',
+                request_serializer=xinyidai_dot_v1_dot_log__pb2.GetLogLeavesRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_log__pb2.GetLogLeavesResponse.FromString,
+                _registered_method=True)
+        self.GetStatusList = channel.unary_unary(
+                '/xinyidai.v1.EnclaveService/GetStatusList',
+                request_serializer=xinyidai_dot_v1_dot_log__pb2.GetStatusListRequest.SerializeToString,
+                response_deserializer=xinyidai_dot_v1_dot_log__pb2.GetStatusListResponse.FromString,
+                _registered_method=True)
 
 
 class EnclaveServiceServicer(object):
@@ -265,6 +291,36 @@ class EnclaveServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCheckpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInclusion(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLogLeaves(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatusList(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnclaveServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -367,6 +423,31 @@ def add_EnclaveServiceServicer_to_server(servicer, server):
                     servicer.ListObjectionStates,
                     request_deserializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesRequest.FromString,
                     response_serializer=xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=xinyidai_dot_v1_dot_log__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_log__pb2.GetCheckpointResponse.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=xinyidai_dot_v1_dot_log__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_log__pb2.GetConsistencyProofResponse.SerializeToString,
+            ),
+            'GetInclusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInclusion,
+                    request_deserializer=xinyidai_dot_v1_dot_log__pb2.GetInclusionRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_log__pb2.GetInclusionResponse.SerializeToString,
+            ),
+            'GetLogLeaves': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLogLeaves,
+                    request_deserializer=xinyidai_dot_v1_dot_log__pb2.GetLogLeavesRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_log__pb2.GetLogLeavesResponse.SerializeToString,
+            ),
+            'GetStatusList': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatusList,
+                    request_deserializer=xinyidai_dot_v1_dot_log__pb2.GetStatusListRequest.FromString,
+                    response_serializer=xinyidai_dot_v1_dot_log__pb2.GetStatusListResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -910,6 +991,141 @@ class EnclaveService(object):
             '/xinyidai.v1.EnclaveService/ListObjectionStates',
             xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesRequest.SerializeToString,
             xinyidai_dot_v1_dot_consent__pb2.ListObjectionStatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetCheckpoint',
+            xinyidai_dot_v1_dot_log__pb2.GetCheckpointRequest.SerializeToString,
+            xinyidai_dot_v1_dot_log__pb2.GetCheckpointResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetConsistencyProof',
+            xinyidai_dot_v1_dot_log__pb2.GetConsistencyProofRequest.SerializeToString,
+            xinyidai_dot_v1_dot_log__pb2.GetConsistencyProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInclusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetInclusion',
+            xinyidai_dot_v1_dot_log__pb2.GetInclusionRequest.SerializeToString,
+            xinyidai_dot_v1_dot_log__pb2.GetInclusionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLogLeaves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetLogLeaves',
+            xinyidai_dot_v1_dot_log__pb2.GetLogLeavesRequest.SerializeToString,
+            xinyidai_dot_v1_dot_log__pb2.GetLogLeavesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatusList(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xinyidai.v1.EnclaveService/GetStatusList',
+            xinyidai_dot_v1_dot_log__pb2.GetStatusListRequest.SerializeToString,
+            xinyidai_dot_v1_dot_log__pb2.GetStatusListResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,17 +22,18 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xinyidai.v1 import log_pb2 as xinyidai_dot_v1_dot_log__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19xinyidai/v1/receipt.proto\x12\x0bxinyidai.v1\"\xb9\x01\n\x05Usage\x12\x15\n\rassessment_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61nk_id\x18\x02 \x01(\t\x12\x1c\n\x14\x61uthorization_digest\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x10\n\x08model_id\x18\x05 \x01(\t\x12\x12\n\ncharged_at\x18\x06 \x01(\x03\x12\x11\n\tcentibits\x18\x07 \x01(\x03\x12\x0f\n\x07receipt\x18\x08 \x01(\t\x12\x0f\n\x07repeats\x18\t \x01(\x05\"a\n\x06\x42udget\x12\x0f\n\x07\x62\x61nk_id\x18\x01 \x01(\t\x12\x17\n\x0flimit_centibits\x18\x02 \x01(\x03\x12\x17\n\x0fspent_centibits\x18\x03 \x01(\x03\x12\x14\n\x0cwindow_start\x18\x04 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19xinyidai/v1/receipt.proto\x12\x0bxinyidai.v1\x1a\x15xinyidai/v1/log.proto\"\xdf\x01\n\x05Usage\x12\x15\n\rassessment_id\x18\x01 \x01(\t\x12\x0f\n\x07\x62\x61nk_id\x18\x02 \x01(\t\x12\x1c\n\x14\x61uthorization_digest\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x10\n\x08model_id\x18\x05 \x01(\t\x12\x12\n\ncharged_at\x18\x06 \x01(\x03\x12\x11\n\tcentibits\x18\x07 \x01(\x03\x12\x0f\n\x07receipt\x18\x08 \x01(\t\x12\x0f\n\x07repeats\x18\t \x01(\x05\x12$\n\x05proof\x18\n \x01(\x0b\x32\x15.xinyidai.v1.LogProof\"a\n\x06\x42udget\x12\x0f\n\x07\x62\x61nk_id\x18\x01 \x01(\t\x12\x17\n\x0flimit_centibits\x18\x02 \x01(\x03\x12\x17\n\x0fspent_centibits\x18\x03 \x01(\x03\x12\x14\n\x0cwindow_start\x18\x04 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xinyidai.v1.receipt_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_USAGE']._serialized_start=43
-  _globals['_USAGE']._serialized_end=228
-  _globals['_BUDGET']._serialized_start=230
-  _globals['_BUDGET']._serialized_end=327
+  _globals['_USAGE']._serialized_start=66
+  _globals['_USAGE']._serialized_end=289
+  _globals['_BUDGET']._serialized_start=291
+  _globals['_BUDGET']._serialized_end=388
 # @@protoc_insertion_point(module_scope)

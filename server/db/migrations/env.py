@@ -15,6 +15,7 @@ from server.loans import models as _loans  # noqa: F401
 from server.market import models as _market  # noqa: F401
 from server.objections import models as _objections  # noqa: F401
 from server.risk import models as _risk  # noqa: F401
+from server.transparency import models as _transparency  # noqa: F401
 from server.whitelist import models as _whitelist  # noqa: F401
 
 context.configure(

@@ -1,5 +1,6 @@
 """What an enterprise is told of the uses of its data, by a platform that lies."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from xinyidai.authorization import Disclosure, authorization_digest
 from xinyidai.identifiers import parse_bank_id, parse_enclave_id
 from xinyidai.identity import Identity, Role, load_chain
+from xinyidai.merkle import leaf_hash, root_of
 from xinyidai.receipt import AnswerDigest, Receipt
 from xinyidai.signing import SigningKey
+from xinyidai.transparency import SALT_BYTES, Checkpoint, commitment
 
 from clients.dev.authority import Authority
 from clients.dev.deployment import ENCLAVE_ID, Deployment
@@ -69,14 +72,32 @@ class Scene:
             "centibits": receipt.centibits,
             "receipt": receipt.sign(key or self.enclave_key),
             "repeats": 0,
+            "proof": None,
         }
+
+    def sealed(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The entry with its proof, and the checkpoint of a log that holds nothing else: two members of a page."""
+        for kept in (self.deployment.root / "w").glob("log-*.jws"):
+            kept.unlink()
+        salt = b"s" * SALT_BYTES
+        root = root_of([leaf_hash(commitment(entry["receipt"], salt))])
+        checkpoint = Checkpoint(parse_enclave_id(ENCLAVE_ID), 1, root, int(time.time())).sign(self.enclave_key)
+        proof = {"salt": salt.hex(), "index": 0, "path": []}
+        return {"usages": [entry | {"proof": proof}], "checkpoint": checkpoint}
 
     def shows(self, *entries: Any, grants: tuple[str, ...] | None = None, **changes: Any) -> list[Use]:
         """What the wallet makes of a page with these uses."""
         listed = [{"authorization": grant, "state": "active", "assessments": 1} for grant in grants or ()]
         if grants is None:
             listed = [{"authorization": self.grant, "state": "active", "assessments": 1}]
-        page = {"usages": entries, "authorizations": listed, "budgets": [], "next_page_token": "", **changes}
+        page = {
+            "usages": entries,
+            "authorizations": listed,
+            "budgets": [],
+            "checkpoint": "",
+            "next_page_token": "",
+            **changes,
+        }
         self.platform.answers["/v1/usage"] = lambda _: page
         return self.wallet.usage()[0]
 
@@ -134,7 +155,34 @@ def test_the_purpose_is_that_of_the_grant_whatever_the_platform_says(scene: Scen
 
 def test_a_use_without_a_receipt_is_shown_as_unproven(scene: Scene) -> None:
     (use,) = scene.shows(scene.entry(scene.receipt()) | {"receipt": ""})
-    assert not use.proven
+    assert not use.proven and not use.logged
+
+
+def test_a_use_is_in_the_log_when_its_proof_says_so(scene: Scene) -> None:
+    page = scene.sealed(scene.entry(scene.receipt()))
+    (use,) = scene.shows(**page)
+    assert use.proven and use.logged
+    (use,) = scene.shows(**page | {"usages": [page["usages"][0] | {"proof": None}]})
+    assert use.proven and not use.logged, "not sealed yet"
+
+
+@pytest.mark.parametrize(
+    "proof", ["x", 7, [], {"salt": None}, {"salt": "00" * 32}, {"index": 1}, {"index": "0"}, {"path": ["00" * 32]}],
+    ids=str,
+)  # fmt: skip
+def test_a_proof_that_does_not_check_is_not_believed(scene: Scene, proof: Any) -> None:
+    page = scene.sealed(scene.entry(scene.receipt()))
+    (entry,) = page["usages"]
+    changed = entry["proof"] | proof if isinstance(proof, dict) else proof
+    with pytest.raises(WalletError):
+        scene.shows(**page | {"usages": [entry | {"proof": changed}]})
+
+
+def test_a_log_that_does_not_extend_the_one_seen_before_is_refused(scene: Scene) -> None:
+    scene.shows(**scene.sealed(scene.entry(scene.receipt())))
+    forked = Checkpoint(parse_enclave_id(ENCLAVE_ID), 1, bytes(32), int(time.time()) + 1).sign(scene.enclave_key)
+    with pytest.raises(WalletError, match="log"):
+        scene.shows(checkpoint=forked)
 
 
 def test_a_receipt_is_signed_by_the_enclave_it_names_and_by_nobody_else(scene: Scene, tmp_path: Path) -> None:
@@ -178,6 +226,8 @@ def test_a_damaged_receipt_is_not_believed(scene: Scene, damage: str) -> None:
         {"authorizations": [{"authorization": "x"}]},
         {"authorizations": 7},
         {"budgets": None},
+        {"checkpoint": "x"},
+        {"checkpoint": 7},
     ],
     ids=str,
 )
@@ -194,7 +244,8 @@ class TestEndlessPages:
 
         def answer(query: dict[str, str]) -> dict[str, Any]:
             at = int(query.get("page_token") or 0)
-            return {"usages": usages(at), "authorizations": [], "budgets": [], "next_page_token": str(at + 1)}
+            rest = {"authorizations": [], "budgets": [], "checkpoint": "", "next_page_token": str(at + 1)}
+            return {"usages": usages(at), **rest}
 
         monkeypatch.setitem(scene.platform.answers, "/v1/usage", answer)
         scene.platform.asked.clear()

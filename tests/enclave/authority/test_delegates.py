@@ -20,7 +20,7 @@ from xinyidai.statements import Access, Action, Statement
 from enclave.authority import access, grants, signers
 from enclave.authority.store import _open
 from tests.enclave.authority.test_life_cycle import told
-from tests.support.authority import BANK, ENTERPRISE, USCC, Desk, Enterprise, _machine, refused, stamp
+from tests.support.authority import BANK, ENTERPRISE, USCC, Desk, Enterprise, _machine, granted, refused, stamp
 
 KEYS = {"Ed25519": SigningKey.generate("Ed25519"), "ES256": SigningKey.generate("ES256")}
 KEY = KEYS["ES256"]
@@ -49,8 +49,7 @@ def state(desk: Desk, action: Action, authorization: str | None = None, **rest: 
 
 
 def authorize(desk: Desk) -> Any:
-    token = ENTERPRISE.terms(BANK, desk.now).sign(KEY)
-    return grants.submit_authorization(desk.connection, desk.trust, token, desk.now)
+    return desk.submit_token(ENTERPRISE.terms(BANK, desk.now).sign(KEY))
 
 
 def view(desk: Desk) -> str:
@@ -91,7 +90,7 @@ def test_what_a_delegate_signed_says_so(desk: Desk, algorithm: str) -> None:
     key = KEYS[algorithm]
     delegate(desk, ALL, key)
     token = ENTERPRISE.terms(BANK, desk.now).sign(key)
-    digest = grants.submit_authorization(desk.connection, desk.trust, token, desk.now).digest
+    digest = granted(desk.submit_token(token)).digest
     own = desk.grant(ENTERPRISE, BANK)
     rows = {row.signed_by for row in access.grants_of(desk.connection, USCC, desk.now)}
     assert rows == {"", "王*"}
@@ -115,7 +114,7 @@ def test_a_delegate_cannot_delegate_nor_end_a_delegation(desk: Desk) -> None:
 def test_an_end_is_at_once_and_cannot_be_undone_by_reordering(desk: Desk) -> None:
     held_back = ENTERPRISE.statement(Action.DELEGATE, desk.now, delegation=delegation(desk, ALL))
     delegate(desk, ALL)
-    digest = authorize(desk).digest
+    digest = granted(authorize(desk)).digest
     ended = ENTERPRISE.statement(Action.END_DELEGATION, desk.now, delegate=KEY.public.thumbprint)
     desk.carry_out(ended)
     for acts in ACTS.values():

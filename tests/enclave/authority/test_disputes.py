@@ -56,7 +56,7 @@ class Authority:
     def state(self, enterprise: RawEnterprise, action: Action, name: RecordName) -> None:
         raw = enterprise.statement(action, record=name.seal(self.key.public))
         now = self.environment.clock()
-        assert self.run(grants.submit_statement, self.trust, self.environment, self.key, raw, now) is None
+        assert self.run(grants.submit_statement, self.trust, self.environment, self.key, raw, now).grant is None
 
     def decide(self, outcome: Outcome, department: str = "fgw", signer: str = "", name: RecordName = PENALTY) -> Any:
         key = DEPARTMENTS.issue(Role.DEPARTMENT, signer or department).signing_key()

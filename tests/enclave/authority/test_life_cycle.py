@@ -33,6 +33,7 @@ from tests.support.authority import (
     Desk,
     Enterprise,
     charged,
+    granted,
     refused,
     stamp,
 )
@@ -142,9 +143,7 @@ class TestNarrowing:
         old = desk.submit(ENTERPRISE, terms(desk))
         desk.state(ENTERPRISE, Action.PAUSE, old)
         child = terms(desk, parent=old)
-        assert grants.submit_authorization(desk.connection, desk.trust, child.sign(ENTERPRISE.key), desk.now).state == (
-            "paused"
-        )
+        assert granted(desk.submit_token(child.sign(ENTERPRISE.key))).state == "paused"
         # A device that never saw the narrowing revokes what it knows.
         done = desk.state(ENTERPRISE, Action.REVOKE, old)
         assert done is not None and done.state == "revoked"

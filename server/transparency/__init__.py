@@ -1,0 +1,1 @@
+"""Cosignatures of witnesses on the checkpoints of the enclaves' logs, for whoever wants to read them."""
