@@ -2,11 +2,13 @@
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 from enclave.authority.schema import LIFE_CYCLE, OUTREACH, TRANSPARENCY
 from enclave.environment import EnclaveEnvironmentError
@@ -74,29 +76,63 @@ _STEPS: Final = (_SCHEMA, _SECOND, LIFE_CYCLE, OUTREACH, TRANSPARENCY)
 SCHEMA_VERSION: Final = len(_STEPS)
 
 
+class _Statements(NamedTuple):
+    begin: str
+    keep: str
+    undo: tuple[str, ...]
+
+
+_TRANSACTION: Final = _Statements("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
+_SAVEPOINT: Final = _Statements("SAVEPOINT work", "RELEASE work", ("ROLLBACK TO work", "RELEASE work"))
+_MOST_TOGETHER: Final = 64
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection, name: str) -> Iterator[None]:
-    """A named write transaction: all of it is on disk when the block ends, or none of it happened.
+    """A named write transaction: all of it happens, or none of it. It is on disk when whoever asked for the work hears
+    of it: at the end of the block, or of the group of works that `Store` commits together.
 
     `name` says in a stack trace or profile which change of state this is.
     """
-    connection.execute("BEGIN IMMEDIATE")
+    grouped = connection.in_transaction
+    begin, keep, undo = _SAVEPOINT if grouped else _TRANSACTION
+    connection.execute(begin)
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute(keep)
     except BaseException as error:
-        # A full disk makes the database roll back by itself.
+        # A full disk makes the database roll back by itself, the whole group if there is one.
         if connection.in_transaction:
-            connection.execute("ROLLBACK")
+            for statement in undo:
+                connection.execute(statement)
         error.add_note(f"rolled back: {name}")
         raise
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    call: Callable[[], Any]
+    future: "Future[Any]"
+
+    def do(self) -> None:
+        try:
+            found = self.call()
+        except BaseException as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(found)
+
+
 class Store:
-    """One connection, used by one thread: calls queue up, and each sees the committed state of the one before."""
+    """One connection, used by one thread: calls queue up, and each sees the state that the one before left.
+
+    Works that wait together are committed together, with one write to disk for all; each is still undone alone when it
+    fails, and nobody hears of any before all are on disk.
+    """
 
     def __init__(self, path: Path) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authority")
+        self._waiting: deque[_Work] = deque()
         self._connection: sqlite3.Connection = self._executor.submit(_open, path).result()
 
     async def run(
@@ -105,12 +141,48 @@ class Store:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: work(self._connection, *args, **kwargs))
+        future: Future[T] = Future()
+        self._waiting.append(_Work(lambda: work(self._connection, *args, **kwargs), future))
+        self._executor.submit(self._turn)
+        return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         self._executor.submit(self._connection.close).result()
         self._executor.shutdown()
+
+    def _turn(self) -> None:
+        """There is a turn for every work, so none is left over; most find theirs done by an earlier one."""
+        works = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+        works = [work for work in works if work.future.set_running_or_notify_cancel()]
+        if len(works) > 1:
+            self._together(works)
+        elif works:
+            works[0].do()
+
+    def _together(self, works: list[_Work]) -> None:
+        done: list[tuple[_Work, Any, BaseException | None]] = []
+        try:
+            self._connection.execute(_TRANSACTION.begin)
+            for work in works:
+                try:
+                    done.append((work, work.call(), None))
+                except BaseException as error:
+                    done.append((work, None, error))
+                    if not self._connection.in_transaction:
+                        # What the others did is undone with it.
+                        raise
+            self._connection.execute(_TRANSACTION.keep)
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for work in works:
+                work.future.set_exception(error)
+            return
+        for work, found, failure in done:
+            if failure is None:
+                work.future.set_result(found)
+            else:
+                work.future.set_exception(failure)
 
 
 def _open(path: Path) -> sqlite3.Connection:

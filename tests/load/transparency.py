@@ -48,6 +48,13 @@ async def measure(folder: Path, group: int) -> None:
         await store.run(append_group, first, min(group, entries - first))
     took = time.perf_counter() - start
     print(f"groups of {group:>3}: {entries / took:>8,.0f} durable appends/s ({entries:,} entries)", flush=True)
+    if group == 1:
+        # As banks call: many at once, each alone.
+        start = time.perf_counter()
+        await asyncio.gather(*(store.run(append_group, first, 1) for first in range(entries, ENTRIES)))
+        took = time.perf_counter() - start
+        print(f"singly, waiting together: {(ENTRIES - entries) / took:>8,.0f} durable appends/s", flush=True)
+        entries = ENTRIES
     await store.run(sealed, entries)
     start = time.perf_counter()
     await store.run(prove, entries, _PROOFS)
