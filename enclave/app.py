@@ -285,7 +285,10 @@ def _run(chosen: Any, settings: EnclaveSettings) -> None:
     if chosen.command == "serve":
         protect(settings)
         asyncio.run(serve(settings))
-    elif chosen.command == "load":
+        return
+    # These too have records or keys in memory.
+    harden()
+    if chosen.command == "load":
         _load(settings, chosen.records, chosen.as_of)
     elif chosen.command in ("disputes", "decide-dispute"):
         print(_disputes(chosen, settings))

@@ -50,11 +50,7 @@ class RowMarks:
 def decode_column(raw: Any, encoding: str, marks: RowMarks) -> Any:
     """Bytes of a text file as text. What does not decode is left empty and marked; so is what is far too long, which
     is not sent at all."""
-    lengths = pc.binary_length(raw).fill_null(0).to_numpy(zero_copy_only=False)
-    too_long = lengths > 4 * MAX_TEXT_CHARACTERS
-    if too_long.any():
-        marks.mark(too_long, RowFault.TOO_LONG)
-        raw = pc.if_else(pa.array(too_long), pa.scalar(b"", pa.binary()), raw)
+    raw = _without_far_too_long(raw, marks)
     if encoding == "utf-8":
         text = _as_text(raw)
         if text is not None:
@@ -62,6 +58,15 @@ def decode_column(raw: Any, encoding: str, marks: RowMarks) -> Any:
     texts = [_decode(value, encoding) for value in raw.to_pylist()]
     marks.mark(np.array([text is None for text in texts]), RowFault.ENCODING)
     return pa.array([text or "" for text in texts], pa.string())
+
+
+def _without_far_too_long(column: Any, marks: RowMarks) -> Any:
+    """Of bytes or text; the rows are marked."""
+    too_long = pc.greater(pc.binary_length(column), 4 * MAX_TEXT_CHARACTERS).fill_null(False)
+    if pc.any(too_long).as_py():
+        marks.mark(too_long.to_numpy(zero_copy_only=False), RowFault.TOO_LONG)
+        return pc.if_else(too_long, pa.scalar("", pa.string()).cast(column.type), column)
+    return column
 
 
 def _as_text(raw: Any) -> Any:
@@ -100,22 +105,31 @@ def _given(field: Field, rows: int, department: str) -> Any:
     return pa.nulls(rows, ARROW_TYPES[field.type])
 
 
-def wire_column(array: Any, field: Field) -> Any:
+def wire_column(array: Any, field: Field, marks: RowMarks) -> Any:
     """A typed column of a Parquet file in the catalogue's type where that loses nothing, and otherwise as text, for
-    the data domain to judge. Raises `UnreadableFile` for a column that is neither."""
+    the data domain to judge value by value; times are cut to microseconds. Text that is far too long is not sent.
+    Raises `UnreadableFile` for a column that is neither."""
     wanted = pa.type_for_alias(ARROW_TYPES[field.type])
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        array = _without_far_too_long(array, marks)
     if array.type == wanted:
         return array
     if pa.types.is_timestamp(array.type) and array.type.tz is not None:
-        array = array.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
+        array = array.cast(pa.timestamp("us", "UTC"), safe=array.type.unit != "ns").cast(pa.timestamp("us"))
     try:
-        if _widens(array.type, wanted):
-            return array.cast(wanted)
-        return array.cast(pa.string())
+        return _widened(array, wanted) if _widens(array.type, wanted) else array.cast(pa.string())
     except pa.ArrowException:
         raise UnreadableFile(f"列 / column {field.name!r}: 类型不支持 / has a type that cannot be sent") from None
+
+
+def _widened(array: Any, wanted: Any) -> Any:
+    """In the wanted type; as text where that cannot hold one of the values, which is no reason to refuse the others."""
+    try:
+        return array.cast(wanted, safe=array.type != pa.timestamp("ns"))
+    except pa.ArrowInvalid:
+        return array.cast(pa.string())
 
 
 def _widens(kind: Any, wanted: Any) -> bool:

@@ -235,9 +235,11 @@ def _parquet(path: Path, fields: tuple[Field, ...], department: str) -> Iterator
         by_name = {field.name: field for field in fields}
         start = 1
         for batch in file.iter_batches(batch_size=_PIECE_ROWS):
+            marks = RowMarks(batch.num_rows)
             columns = {
-                name: wire_column(column, by_name[name]) for name, column in zip(names, batch.columns, strict=True)
+                name: wire_column(column, by_name[name], marks)
+                for name, column in zip(names, batch.columns, strict=True)
             }
             lines = np.arange(start, start + batch.num_rows, dtype=np.int64)
             start += batch.num_rows
-            yield assemble(columns, lines, RowMarks(batch.num_rows), fields, department)
+            yield assemble(columns, lines, marks, fields, department)

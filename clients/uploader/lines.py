@@ -22,7 +22,8 @@ from xinyidai.batches import MAX_TEXT_CHARACTERS
 _BLOCK_BYTES: Final = 1024 * 1024
 """A line longer than twice this is endless."""
 _MAX_SPAN: Final = 64
-"""Most further lines of one record."""
+"""Most further lines of one record, which together have no more than a block's bytes: a line that opens a quotation
+is looked at no further, or a file of such lines would be read many times over."""
 _FIELD: Final = re.compile(rb'"(?:[^"]+|"")*+("?)[^,]*(?:,|\Z)|[^,]*(?:,|\Z)')
 """One field and its delimiter. Group 1 is empty for a quoted field that does not end, absent for one without quotes."""
 _BROKEN: Final = b"?\n"
@@ -141,6 +142,8 @@ def _further(line: bytes, ahead: deque[bytes], blocks: Iterator[bytes], columns:
         if ahead[count].count(b",") >= columns - 1 or b"\r" in _content(ahead[count]):
             return 0
         record += ahead[count]
+        if len(record) > _BLOCK_BYTES:
+            return 0
         if found := _columns(record):
             return count + 1 if found == columns else 0
     return 0

@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import os
 from pathlib import Path
 from typing import Any, Final
 
 import grpc
+import pyarrow as pa
 import structlog
 from xinyidai.catalogue import Catalogue
 from xinyidai.identifiers import parse_enclave_id
@@ -53,7 +53,13 @@ def build_ingest(
             catalogue.category(code)
     vault = open_vault(settings.data_dir, environment, settings.retention_days)
     vault.recover()
-    staging = Staging(settings.data_dir / "staging", environment, vault.keys, settings.staging_bytes)
+    staging = Staging(
+        settings.data_dir / "staging",
+        environment,
+        vault.keys,
+        settings.staging_bytes,
+        department_bytes=settings.staging_bytes_per_department,
+    )
     staging.clear_category(vault.manifest().destroyed)
     service = IngestService(
         parse_enclave_id(settings.enclave_id),
@@ -110,18 +116,19 @@ async def serve(settings: IngestSettings) -> None:
     desk = build_desk(settings, catalogue)
     server, probe, address = build_grpc_server(settings, service, desk)
     codes = tuple(category.code for category in catalogue.categories)
-    keeping = asyncio.create_task(_keep_up(vault, codes))
+    keeping = asyncio.create_task(_keep_up(service, vault, codes, settings.abandoned_days * DAY_SECONDS))
     await serve_until_told("ingest", server, probe, address)
     keeping.cancel()
     desk.close()
 
 
-async def _keep_up(vault: Vault, categories: tuple[str, ...]) -> None:
+async def _keep_up(service: IngestService, vault: Vault, categories: tuple[str, ...], abandoned: int) -> None:
     while True:
         await asyncio.sleep(_UPKEEP_SECONDS)
         try:
+            await asyncio.to_thread(service.remove_abandoned, abandoned)
             await asyncio.to_thread(upkeep, vault, categories)
-        except (VaultError, OSError) as error:
+        except (VaultError, OSError, pa.ArrowException) as error:
             log.error("upkeep failed", kind=type(error).__name__)
 
 
@@ -162,9 +169,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(chosen: Any, settings: IngestSettings) -> None:
-    os.umask(0o077)
+    # Compaction too has records in memory.
+    harden()
     if chosen.command == "serve":
-        harden()
         asyncio.run(serve(settings))
         return
     _, vault, catalogue = build_ingest(settings)

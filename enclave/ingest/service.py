@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,9 +88,26 @@ class IngestService:
             # The right may have been withdrawn since the first chunk.
             self._check_category(department, staged.header.category)
             self._check_kept(staged.header.category)
-            found = self._take(staged)
+            try:
+                found = self._take(staged)
+            except Refused as error:
+                if error.reason in (Reason.BATCH_CONTENT, Reason.CATALOGUE_UNKNOWN):
+                    # It can never be committed; kept, it would hold its space and stand in the way of a better one.
+                    self._staging.remove(department, batch)
+                raise
             self._staging.remove(department, batch)
         return found
+
+    def remove_abandoned(self, seconds: int) -> int:
+        """Remove batches no byte of which came for so long; how many."""
+        limit, removed = self._environment.clock() - seconds, 0
+        for department, batch in self._staging.untouched_since(limit):
+            with suppress(Refused), self._alone(department, batch):
+                # Again, now that nobody else can go on with it.
+                if (department, batch) in self._staging.untouched_since(limit):
+                    self._staging.remove(department, batch)
+                    removed += 1
+        return removed
 
     def committed(self, department: str, batch: str) -> Batch:
         """Raises `Refused` for a batch this department never committed."""
@@ -127,6 +144,7 @@ class IngestService:
         known = known_batch(self._vault, staged.header)
         if known is not None:
             return known
+        self._check_catalogue(staged.header)
         return take_batch(self._vault, self._catalogue, staged.header, self._staging.content(staged))
 
     def _verify(self, department: str, raw_header: str) -> BatchHeader:
@@ -139,9 +157,13 @@ class IngestService:
         if header.issued_at > self._environment.clock() + MAX_SKEW_SECONDS:
             raise Refused(Reason.DOCUMENT_EXPIRED, "the header is dated in the future; check your clock")
         self._check_category(department, header.category)
+        self._check_catalogue(header)
+        return header
+
+    def _check_catalogue(self, header: BatchHeader) -> None:
+        """A batch that was begun under another catalogue may mean other units and lists by its columns."""
         if header.catalogue_digest != self._catalogue.digest:
             raise Refused(Reason.CATALOGUE_UNKNOWN, f"deliver by the catalogue in force, {self._catalogue.reference}")
-        return header
 
     def _check_category(self, department: str, category: str) -> None:
         """One answer for another's category and for none at all. Raises `Refused`."""

@@ -32,6 +32,10 @@ class IngestSettings(BaseModel):
     """How long past versions of the vault can be read."""
     staging_bytes: int = Field(default=8 * 1024**3, ge=1024**2)
     """What all batches on their way may take of the disk."""
+    staging_bytes_per_department: int = Field(default=1024**3, ge=1024**2)
+    """What those of one department may take of it."""
+    abandoned_days: int = Field(default=7, ge=1, le=3_650)
+    """A batch that was begun and not committed is removed after so many days without a byte."""
     silence_seconds: float = Field(default=60, gt=0, le=3_600)
     """How long an upload may say nothing before it is closed; what arrived is kept."""
     objection_rule: str = DEFAULT_RULE

@@ -3,11 +3,15 @@
 A file is a sealed header, then frames: length (4 bytes, big endian), nonce, ciphertext with tag. AES-256-GCM under a
 key of the batch; a frame is bound to its place in the content by associated data. A frame that a crash cut short is
 dropped; what `received` counts is on the disk.
+
+Space is set aside for a whole batch when it is begun, in one step with the check that there is enough, for all
+departments together and for each.
 """
 
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +21,7 @@ import pyarrow as pa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from xinyidai.batches import CHUNK_BYTES, BatchFormat, BatchHeader
-from xinyidai.files import sync_folder
+from xinyidai.files import write_whole
 from xinyidai.identifiers import BatchId, DepartmentId
 from xinyidai.reasons import Reason
 
@@ -30,6 +34,11 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _MAX_HEADER: Final = 64 * 1024
 _SUFFIX: Final = ".batch"
+
+
+def room_for(size: int) -> int:
+    """Most bytes of the disk that a batch of `size` bytes takes: its header, and frames of 256 bytes or more."""
+    return size + size // 8 + _MAX_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +55,19 @@ class Staged:
 class Staging:
     """The batches under one folder (0700). Calls about one batch must not overlap."""
 
-    def __init__(self, folder: Path, environment: Environment, keys: KeyRing, most_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, environment: Environment, keys: KeyRing, most_bytes: int, *, department_bytes: int
+    ) -> None:
+        """`most_bytes`, `department_bytes`: what all batches, and those of one department, may take of the disk."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         refuse_loose(folder)
-        self._folder, self._environment, self._keys, self._most = folder, environment, keys, most_bytes
+        self._folder, self._environment, self._keys = folder, environment, keys
+        self._most, self._share = most_bytes, department_bytes
+        self._guard = threading.Lock()
+        self._rooms: dict[str, tuple[str, int]] = {
+            path.stem: (header.department, room_for(header.size)) for path, header in self._headers() if header
+        }
+        """File name to the department and the space set aside."""
 
     def find(self, department: str, batch: str) -> Staged | None:
         """What was received of a batch; None when it was never begun."""
@@ -60,34 +78,42 @@ class Staging:
             header = self._read_header(file)
             if header is None:
                 return None
-            received, end = 0, file.tell()
-            while (frame := _read_frame(file)) is not None:
-                received += len(frame) - _NONCE_BYTES - _TAG_BYTES
-                end = file.tell()
+            received, end, size = 0, file.tell(), os.fstat(file.fileno()).st_size
+            while (length := _frame_length(file)) and file.tell() + length <= size:
+                received += length - _NONCE_BYTES - _TAG_BYTES
+                end = file.seek(length, os.SEEK_CUR)
         return Staged(header, received, end)
 
     def begin(self, header: BatchHeader) -> Staged:
-        """Begin a batch, or go on with it. Raises `Refused` when the id was begun with another content, or the disk
-        set aside for batches is full."""
+        """Begin a batch, or go on with it. Raises `Refused` when the id was begun with another content, or the
+        department's space or that of all is full."""
         found = self.find(header.department, header.batch)
         if found is not None:
             if (found.header.digest, found.header.category) != (header.digest, header.category):
                 raise Refused(Reason.BATCH_CONFLICT, "this batch id was begun with another content; use a new id")
             return found
-        held = sum(path.stat().st_size for path in self._folder.iterdir())
-        if held + header.size > self._most:
-            raise Refused(Reason.OVERLOADED, "too many batches are on their way; commit some, or try again later")
         content = json.dumps(asdict(header)).encode()
         sealed = self._environment.seal(self._label(header.department, header.batch), content)
         path = self._path(header.department, header.batch)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed)
-            file.flush()
-            os.fsync(file.fileno())
-            end = file.tell()
-        sync_folder(self._folder)
-        return Staged(header, 0, end)
+        self._set_aside(path.stem, header.department, room_for(header.size))
+        try:
+            write_whole(path, len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed)
+            _touch(path, self._environment)
+        except BaseException:
+            self.remove(header.department, header.batch)
+            raise
+        return Staged(header, 0, _LENGTH_BYTES + len(sealed))
+
+    def _set_aside(self, name: str, department: str, room: int) -> None:
+        with self._guard:
+            own = sum(taken for holder, taken in self._rooms.values() if holder == department)
+            if own + room > self._share:
+                raise Refused(
+                    Reason.BATCH_SPACE, "this department has too many batches on their way; commit them, or send fewer"
+                )
+            if sum(taken for _, taken in self._rooms.values()) + room > self._most:
+                raise Refused(Reason.OVERLOADED, "too many batches are on their way; try again later")
+            self._rooms[name] = department, room
 
     def appender(self, staged: Staged) -> "Appender":
         path = self._path(staged.header.department, staged.header.batch)
@@ -109,15 +135,35 @@ class Staging:
         return pa.py_buffer(content)
 
     def remove(self, department: str, batch: str) -> None:
-        self._path(department, batch).unlink(missing_ok=True)
+        self._forget(self._path(department, batch))
+
+    def _forget(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        with self._guard:
+            self._rooms.pop(path.stem, None)
 
     def clear_category(self, categories: tuple[str, ...]) -> None:
-        """Remove batches of categories whose key was destroyed, and files a crash left without a whole header."""
-        for path in self._folder.glob(f"*{_SUFFIX}"):
-            with path.open("rb") as file:
-                header = self._read_header(file, path.stem)
+        """Remove batches of categories whose key was destroyed, and files without a whole header."""
+        for path, header in self._headers():
             if header is None or header.category in categories:
-                path.unlink()
+                self._forget(path)
+
+    def untouched_since(self, moment: int) -> list[tuple[str, str]]:
+        """(department, batch) of batches no byte of which came after `moment`, seconds since 1970-01-01 UTC."""
+        return [
+            (header.department, header.batch)
+            for path, header in self._headers()
+            if header is not None and path.stat().st_mtime <= moment
+        ]
+
+    def _headers(self) -> Iterator[tuple[Path, BatchHeader | None]]:
+        for path in self._folder.glob(f"*{_SUFFIX}"):
+            try:
+                with path.open("rb") as file:
+                    header = self._read_header(file, path.stem)
+            except FileNotFoundError:  # committed meanwhile
+                continue
+            yield path, header
 
     def _frames(self, staged: Staged) -> Iterator[bytes]:
         cipher, at = self._cipher(staged.header), 0
@@ -169,6 +215,7 @@ class Appender:
 
     def __init__(self, path: Path, staged: Staged, cipher: AESGCM, environment: Environment) -> None:
         self._size, self.received = staged.header.size, staged.received
+        self._room = room_for(staged.header.size) - staged.end
         self._cipher, self._environment = cipher, environment
         self._file = path.open("r+b")
         self._file.truncate(staged.end)
@@ -182,22 +229,36 @@ class Appender:
             raise Refused(Reason.BATCH_CONTENT, "more bytes came than the header announced")
         nonce = self._environment.random_bytes(_NONCE_BYTES)
         frame = nonce + self._cipher.encrypt(nonce, chunk, self.received.to_bytes(8, "big"))
+        self._room -= _LENGTH_BYTES + len(frame)
+        if self._room < 0:
+            raise Refused(
+                Reason.REQUEST_TOO_LARGE, "chunks this small take more of the disk than was set aside; use a new id"
+            )
         self._file.write(len(frame).to_bytes(_LENGTH_BYTES, "big") + frame)
         self.received += len(chunk)
 
     def close(self) -> None:
         self._file.flush()
         os.fsync(self._file.fileno())
+        _touch(self._file.fileno(), self._environment)
         self._file.close()
+
+
+def _touch(file: Path | int, environment: Environment) -> None:
+    """The enclave's clock decides when a batch was last touched."""
+    os.utime(file, (environment.clock(), environment.clock()))
 
 
 def _read_frame(file: BinaryIO) -> bytes | None:
     """The next whole frame; None at the end or at one cut short."""
-    raw = file.read(_LENGTH_BYTES)
-    if len(raw) < _LENGTH_BYTES:
-        return None
-    length = int.from_bytes(raw, "big")
-    if not _NONCE_BYTES + _TAG_BYTES < length <= CHUNK_BYTES + _NONCE_BYTES + _TAG_BYTES:
-        return None
+    length = _frame_length(file)
     frame = file.read(length)
-    return frame if len(frame) == length else None
+    return frame if length and len(frame) == length else None
+
+
+def _frame_length(file: BinaryIO) -> int:
+    """Bytes of the frame that begins here; 0 where none does."""
+    raw = file.read(_LENGTH_BYTES)
+    length = int.from_bytes(raw, "big") if len(raw) == _LENGTH_BYTES else 0
+    whole = _NONCE_BYTES + _TAG_BYTES < length <= CHUNK_BYTES + _NONCE_BYTES + _TAG_BYTES
+    return length if whole else 0

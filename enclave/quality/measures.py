@@ -1,7 +1,7 @@
 """The seven measures as Ibis expressions.
 
-They look at what the holders delivered, before anything is set aside: bad rows are what the board is about. Rows that
-arrived after `as_of` are not seen, as in a snapshot. One pass over each category's rows.
+They look at all that the holders delivered, with what intake set aside: bad rows are what the board is about. Rows
+that arrived after `as_of` are not seen, as in a snapshot. One pass over each category's rows.
 """
 
 import re
@@ -18,13 +18,14 @@ from xinyidai.catalogue import Catalogue, Category
 from xinyidai.quality import MEASURES, Cell
 
 from enclave.features.windows import date_number, month_number, ym_number
+from enclave.quality.aside import delivered, quarantined, with_waiting
 from enclave.quality.board import LEAST_ENTERPRISES, Board
 from enclave.records.disputed import Disputed
-from enclave.records.disputes import marks, undisputed
+from enclave.records.disputes import in_dispute, marks, undisputed
 from enclave.records.engine import Engine, engine_of
 from enclave.records.law import Law
 from enclave.records.quality import in_time, judge_codes
-from enclave.records.reader import Source, embedded_backend, origins, reading
+from enclave.records.reader import Source, embedded_backend, reading
 from enclave.records.schema import read_types
 
 MONTHS: Final = 24
@@ -56,17 +57,22 @@ def measure_quality(source: Source, catalogue: Catalogue, as_of: date, disputed:
     backend = embedded_backend(source)
     try:
         engine = engine_of(backend)
-        rows = {}
-        for code, (name, origin) in origins(source, catalogue).items():
+        rows, aside = {}, {}
+        for code, (name, origin) in delivered(source, catalogue).items():
             with reading(name):
+                category = catalogue.category(code)
                 raw = engine.open(f"raw_{code}", origin)
-                types = read_types(catalogue, catalogue.category(code))
-                rows[code] = raw.select(*types).cast(types)
+                rows[code] = with_waiting(engine, source, category, raw, read_types(catalogue, category))
+                aside[code] = quarantined(engine, source, category, raw)
         ground = _ground(rows, catalogue, as_of, engine)
         cells = []
         for code, table in rows.items():
             with reading(code):
-                cells += _category_cells(ground, catalogue.category(code), table, disputed)
+                judged = _judge_rows(ground, catalogue.category(code), table, disputed)
+                if (set_aside := aside[code]) is not None:
+                    bad = _judge_quarantined(ground, catalogue.category(code), set_aside)
+                    judged = ibis.union(judged, bad.cast(judged.schema()))
+                cells += _category_cells(ground, catalogue.category(code), judged)
     finally:
         backend.disconnect()
     return Board(as_of.isoformat(), tuple(cells))
@@ -90,8 +96,7 @@ def _ground(rows: Mapping[str, ibis.Table], catalogue: Catalogue, as_of: date, e
     return _Ground(catalogue, engine, law, good, kept, int(count["count"]))
 
 
-def _category_cells(ground: _Ground, category: Category, table: ibis.Table, disputed: Sequence[Disputed]) -> list[Cell]:
-    judged_rows = _judge_rows(ground, category, table, disputed)
+def _category_cells(ground: _Ground, category: Category, judged_rows: ibis.Table) -> list[Cell]:
     sums = ground.engine.fetch(_sums(judged_rows)).to_pylist()
     followed = _followed(ground, category, judged_rows)
     visible = [one for one in sums if one["enterprises"] >= LEAST_ENTERPRISES]
@@ -103,34 +108,63 @@ def _category_cells(ground: _Ground, category: Category, table: ibis.Table, disp
 
 def _judge_rows(ground: _Ground, category: Category, table: ibis.Table, disputed: Sequence[Disputed]) -> ibis.Table:
     """One row a record delivered in the board's months: source, number (of the month), uscc, and a flag a measure."""
-    as_of = ground.law.as_of
-    number = ym_number(table.data_month)
-    last = month_number(as_of)
-    seen = table.filter(in_time(table, as_of), number.between(last - MONTHS + 1, last))
+    seen = _seen(ground, table)
     marked = marks(ground.engine, category.code, disputed)
     if marked is not None:
         kept = undisputed(seen, marked).mutate(undisputed=True)
-        out = seen.anti_join(undisputed(seen, marked), ["record_id", "uscc", "recv_time"]).mutate(undisputed=False)
+        out = in_dispute(seen, marked).mutate(undisputed=False)
         seen = ibis.union(kept, out)
     else:
         seen = seen.mutate(undisputed=True)
-    rows = seen.left_join(ground.judged, "uscc").drop("uscc_right")
-    if ground.registered is not None:
-        rows = rows.left_join(ground.registered, "uscc").drop("uscc_right")
-    else:
-        rows = rows.mutate(linked=ibis.null("boolean"))
+    rows = _linked(ground, seen.left_join(ground.judged, "uscc").drop("uscc_right"))
     filled = reduce(add, (rows[field.name].notnull().cast("int64") for field in category.fields))
     return rows.select(
         "uscc",
         source=rows.source_dept.fill_null(_UNNAMED),
         number=ym_number(rows.data_month),
         compliance=rows.undisputed & ground.law.lawful(rows, category.code),
-        timeliness=date_number(rows.recv_time) <= ym_number(rows.data_month) + category.lag_months,
-        standardization=rows.good.fill_null(False) & _tidy(category, rows) & (rows.data_month % 100).between(1, 12),
+        timeliness=_timely(category, rows),
+        standardization=(rows.good.fill_null(False) | rows.waits)
+        & _tidy(category, rows)
+        & (rows.data_month % 100).between(1, 12),
         filled=filled,
         fields=len(category.fields),
         linkage=rows.linked.fill_null(False),
+        covers=rows.linked.fill_null(False),
     )
+
+
+def _judge_quarantined(ground: _Ground, category: Category, table: ibis.Table) -> ibis.Table:
+    """The same of rows in quarantine, which are as no standard says, are shared with nobody and cover no enterprise."""
+    rows = _linked(ground, _seen(ground, table))
+    return rows.select(
+        "uscc",
+        source=rows.source_dept,
+        number=ym_number(rows.data_month),
+        compliance=ibis.literal(True),
+        timeliness=_timely(category, rows),
+        standardization=ibis.literal(False),
+        filled=rows.filled,
+        fields=len(category.fields),
+        linkage=rows.linked.fill_null(False),
+        covers=ibis.literal(False),
+    )
+
+
+def _seen(ground: _Ground, table: ibis.Table) -> ibis.Table:
+    """Rows of the board's months that had arrived by `as_of`."""
+    last = month_number(ground.law.as_of)
+    return table.filter(in_time(table, ground.law.as_of), ym_number(table.data_month).between(last - MONTHS + 1, last))
+
+
+def _linked(ground: _Ground, rows: ibis.Table) -> ibis.Table:
+    if ground.registered is None:
+        return rows.mutate(linked=ibis.null("boolean"))
+    return rows.left_join(ground.registered, "uscc").drop("uscc_right")
+
+
+def _timely(category: Category, rows: ibis.Table) -> ibis.Value:
+    return date_number(rows.recv_time) <= ym_number(rows.data_month) + category.lag_months
 
 
 def _tidy(category: Category, rows: ibis.Table) -> ibis.Value:
@@ -149,6 +183,7 @@ def _sums(rows: ibis.Table) -> ibis.Table:
     sums = rows.group_by("source", "number").agg(
         rows=rows.count(),
         enterprises=rows.uscc.nunique(),
+        covered=rows.uscc.nunique(where=rows.covers),
         filled=rows.filled.sum(),
         fields=rows.fields.sum(),
         **flags,
@@ -181,8 +216,9 @@ def _total(
     """Over the cells that are shown, so that no difference tells of one that is not."""
     columns = {name: pa.array([one[name] for one in visible]) for name in ("source", "number")}
     shown = ground.engine.keep(f"shown_{category.code}", ibis.memtable(pa.table(columns)))
-    within = rows.select("uscc", "source", "number").semi_join(shown, ["source", "number"])
-    (distinct,) = ground.engine.fetch(within.agg(enterprises=within.uscc.nunique())).to_pylist()
+    within = rows.select("uscc", "source", "number", "covers").semi_join(shown, ["source", "number"])
+    counted = within.agg(enterprises=within.uscc.nunique(), covered=within.uscc.nunique(where=within.covers))
+    (distinct,) = ground.engine.fetch(counted).to_pylist()
     sums = {name: sum(one[name] for one in visible) for name in visible[0] if name not in ("source", "number")}
     pairs = [followed[key] for one in visible if (key := (one["source"], one["number"])) in followed]
     before, again = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
@@ -195,7 +231,7 @@ def _cell(ground: _Ground, category: Category, sums: Mapping[str, Any], before: 
     if ground.registered_count < LEAST_ENTERPRISES:
         del shares["linkage"]
     else:
-        shares["coverage"] = min(1.0, enterprises / ground.registered_count)
+        shares["coverage"] = int(sums["covered"]) / ground.registered_count
     if sums["fields"]:
         shares["completeness"] = sums["filled"] / sums["fields"]
     if before:

@@ -32,5 +32,14 @@ def undisputed(rows: ibis.Table, marked: ibis.Table | None) -> ibis.Table:
     """Rows without those that are marked. An enterprise's mark concerns its own rows alone."""
     if marked is None:
         return rows
+    return rows.anti_join(marked, _concerns(marked, rows))
+
+
+def in_dispute(rows: ibis.Table, marked: ibis.Table) -> ibis.Table:
+    """The rows that are marked."""
+    return rows.semi_join(marked, _concerns(marked, rows))
+
+
+def _concerns(marked: ibis.Table, rows: ibis.Table) -> ibis.Value:
     same = (rows.uscc == marked.uscc) & (rows.record_id == marked.record_id)
-    return rows.anti_join(marked, same & (rows.recv_time <= marked.marked_until))
+    return same & (rows.recv_time <= marked.marked_until)

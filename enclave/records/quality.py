@@ -64,10 +64,11 @@ def judged_counts(tallied: ibis.Table, judged: ibis.Table) -> ibis.Table:
 
 
 def newest_of_each_record(table: ibis.Table) -> ibis.Table:
-    """One row a `record_id`: the last received. Rows received at the same time are ordered by all their columns, so
-    that the choice does not depend on how the file happens to be laid out."""
+    """One row a record, which its source and `record_id` name together: the last received. Sources number their
+    records by themselves, so that one's 000123 is not another's. Rows received at the same time are ordered by all
+    their columns, so that the choice does not depend on how the file happens to be laid out."""
     others = sorted(set(table.columns) - {"record_id", "recv_time"})
     order = [table[name].desc(nulls_first=False) for name in ("recv_time", *others)]
-    place = ibis.row_number().over(group_by=table.record_id, order_by=order)
+    place = ibis.row_number().over(group_by=[table.source_dept, table.record_id], order_by=order)
     ranked = table.mutate(place_in_record=place)
     return ranked.filter(ranked.place_in_record == 0).drop("place_in_record")

@@ -17,14 +17,14 @@ from tests.support.reference_firm import Firm
 
 
 def visible(rows: Sequence[Row], as_of: date) -> list[Row]:
-    """What had arrived by the end of the day, about no later month; of each record the version received last."""
-    last: dict[str, Row] = {}
+    """What had arrived by the end of the day, about no later month; of each record of a source the last version."""
+    last: dict[tuple[str, str], Row] = {}
     for row in rows:
         ahead = row["data_month"] is not None and row["data_month"] > as_of.year * 100 + as_of.month
         if row["recv_time"] <= datetime.combine(as_of, time.max) and not ahead:
-            known = last.get(row["record_id"])
+            known = last.get((row["source_dept"], row["record_id"]))
             if known is None or row["recv_time"] > known["recv_time"]:
-                last[row["record_id"]] = row
+                last[row["source_dept"], row["record_id"]] = row
     return list(last.values())
 
 

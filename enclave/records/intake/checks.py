@@ -23,8 +23,7 @@ from enclave.records.intake.plausibility import (
     MAY_BE_NEGATIVE,
     UNIT_RATIOS,
 )
-from enclave.records.intake.texts import check_text, readable_text
-from enclave.records.intake.wire import is_text
+from enclave.records.intake.texts import check_text, is_text, readable_text
 from enclave.records.vault.segments import BATCH_COLUMN
 
 _LARGEST: Final = 1e12

@@ -1,7 +1,7 @@
 """Rows of one batch that repeat a record: copies are counted and left out, contradictions go to quarantine.
 
-Two rows are of one record and moment when record id and time of receipt agree. The same record at a later time is a
-correction, and stays. Rows without a record id, and lines the uploader could not take apart, are nobody's copies,
+Two rows are of one record and moment when source, record id and time of receipt agree. The same record at a later time
+is a correction, and stays. Rows without a record id, and lines the uploader could not take apart, are nobody's copies,
 however alike: each goes to quarantine with its own line.
 """
 
@@ -31,7 +31,9 @@ def find_repeated(table: pa.Table) -> Repeated:
     rows = table.select(kept).take(pa.array(suspects)).append_column("_at", pa.array(suspects))
     firsts = rows.group_by(kept, use_threads=False).aggregate([("_at", "min")])
     first_of_copies = np.sort(firsts.column("_at_min").to_numpy())
-    leading = firsts.group_by(["record_id", "recv_time"], use_threads=False).aggregate([("_at_min", "min")])
+    leading = firsts.group_by(["source_dept", "record_id", "recv_time"], use_threads=False).aggregate(
+        [("_at_min", "min")]
+    )
     first_of_records = leading.column("_at_min_min").to_numpy()
     copies = np.setdiff1d(suspects, first_of_copies)
     return Repeated(copies, np.setdiff1d(first_of_copies, first_of_records))

@@ -40,11 +40,11 @@ class Faults:
         """Faults another program found, by name; an unknown name counts as an encoding that could not be read."""
         if names.null_count == len(names):
             return
-        for place in np.flatnonzero(as_mask(names.is_valid())):
-            name = names[int(place)].as_py()
-            known = RowFault(name) if name in set(RowFault) else RowFault.ENCODING
-            if self._fault[place] == 0:
-                self._fault[place] = _NUMBER[known]
+        distinct = names.dictionary_encode()
+        known = dict(zip(map(str, _FAULTS), _NUMBER.values(), strict=True))
+        numbers = np.array([known.get(name, _NUMBER[RowFault.ENCODING]) for name in distinct.dictionary.to_pylist()])
+        fresh = as_mask(names.is_valid()) & (self._fault == 0)
+        self._fault[fresh] = numbers[distinct.indices.fill_null(0).to_numpy(zero_copy_only=False)][fresh]
 
     @property
     def clean(self) -> NDArray[np.bool_]:

@@ -46,8 +46,7 @@ def judge_identities(raw: Any, faults: Faults) -> Judged:
     """Mark rows whose identity is missing, malformed or has a wrong check character."""
     distinct = pc.dictionary_encode(raw)
     index = distinct.indices.fill_null(0).to_numpy(zero_copy_only=False)
-    # People write codes in small letters, and organisation codes with a hyphen before the last place.
-    codes = pc.replace_substring(pc.utf8_upper(pc.utf8_trim_whitespace(distinct.dictionary)), "-", "")
+    codes = _in_one_form(distinct.dictionary)
     formed, holds, is_key = _judge(codes)
     faults.mark(pc.is_null(raw), RowFault.MISSING, "uscc")
     if not len(codes):
@@ -55,6 +54,11 @@ def judge_identities(raw: Any, faults: Faults) -> Judged:
     faults.mark(~formed[index], RowFault.IDENTITY_MALFORMED, "uscc")
     faults.mark(~holds[index], RowFault.IDENTITY_CHECK, "uscc")
     return Judged(codes.take(distinct.indices), is_key[index])
+
+
+def _in_one_form(codes: Any) -> Any:
+    """People write codes in small letters, and organisation codes with a hyphen before the last place."""
+    return pc.replace_substring(pc.utf8_upper(pc.utf8_trim_whitespace(codes)), "-", "")
 
 
 def _judge(codes: Any) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -101,8 +105,9 @@ def links_of(category: str, rows: pa.Table) -> pa.Table:
         codes = pc.unique(rows.column("uscc"))
         return pa.table([pc.utf8_slice_codeunits(codes, 8, 17), codes], schema=LINK_SCHEMA)
     if category == "tax_payment":
-        keyed = rows.filter(pc.equal(pc.utf8_length(rows.column("taxpayer_id")), _TAXPAYER))
-        pairs = pa.table([keyed.column("taxpayer_id"), keyed.column("uscc")], schema=LINK_SCHEMA)
+        keys = _in_one_form(rows.column("taxpayer_id"))
+        pairs = pa.table([keys, rows.column("uscc")], schema=LINK_SCHEMA)
+        pairs = pairs.filter(pc.equal(pc.utf8_length(keys), _TAXPAYER))
         return pairs.group_by(["key", "uscc"]).aggregate([]).select(["key", "uscc"])
     return LINK_SCHEMA.empty_table()
 

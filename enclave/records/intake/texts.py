@@ -19,12 +19,21 @@ _DELETE: Final = 0x7F
 _REPLACEMENT_LEAD: Final = 0xEF
 
 
+def is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def as_bytes(array: Any) -> Any:
+    """A string array as its bytes, which need not be valid UTF-8; nothing is copied."""
+    return array.cast(pa.large_binary() if pa.types.is_large_string(array.type) else pa.binary())
+
+
 def readable_text(array: Any) -> tuple[Any, NDArray[np.bool_] | None]:
     """(text, rows that are none): those are empty in the text. Raises `ArrowInvalid` for a malformed array."""
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
-        raw = array.cast(pa.large_binary() if pa.types.is_large_string(array.type) else pa.binary())
+        raw = as_bytes(array)
         raw.validate(full=True)
         texts = [_decode(value) for value in raw.to_pylist()]
         bad = np.array([text is False for text in texts])

@@ -3,13 +3,19 @@
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import types
 from xinyidai.batches import FAULT_COLUMN, LINE_COLUMN, MAX_BATCH_ROWS, BatchFormat
 from xinyidai.catalogue import Field
 
+from enclave.records.intake.texts import as_bytes, is_text
+
 MAX_UNPACKED_BYTES: Final = 4 * 1024**3
-"""Of a Parquet file, by its own account, before anything is unpacked."""
+"""Of a batch in memory. A file that lies about its pages can pass it by what is unpacked in one step, a piece a column,
+before it is noticed."""
+_PIECE_ROWS: Final = 65_536
+_TOO_LARGE: Final = f"a batch has at most {MAX_BATCH_ROWS} rows and 4 GiB unpacked; split the file"
 
 
 class ContentError(ValueError):
@@ -32,23 +38,56 @@ def read_content(content: Any, form: BatchFormat, rows: int, fields: tuple[Field
 
 
 def _parquet(content: Any) -> pa.Table:
-    file = pq.ParquetFile(pa.BufferReader(content))
-    groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
-    unpacked = sum(group.total_byte_size for group in groups)
-    if file.metadata.num_rows > MAX_BATCH_ROWS or unpacked > MAX_UNPACKED_BYTES:
-        raise ContentError(f"a batch has at most {MAX_BATCH_ROWS} rows and 4 GiB unpacked; split the file")
-    return file.read(use_threads=True)
+    with pq.ParquetFile(pa.BufferReader(content)) as file:
+        metadata, schema = file.metadata, file.schema_arrow
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    if metadata.num_rows > MAX_BATCH_ROWS or sum(group.total_byte_size for group in groups) > MAX_UNPACKED_BYTES:
+        raise ContentError(_TOO_LARGE)
+    # Text as dictionaries first: a file counts a text once that stands in millions of rows, and so must the reader,
+    # until it is known how much all of them take.
+    texts = [field.name for field in schema if is_text(field.type)]
+    pieces, unpacked = [], 0
+    with pq.ParquetFile(pa.BufferReader(content), read_dictionary=texts) as file:
+        for piece in file.iter_batches(_PIECE_ROWS):
+            unpacked += sum(_written_out(column) for column in piece.columns)
+            if unpacked > MAX_UNPACKED_BYTES:
+                raise ContentError(_TOO_LARGE)
+            plain = [_plain(column, field.type) for column, field in zip(piece.columns, schema, strict=True)]
+            pieces.append(pa.RecordBatch.from_arrays(plain, schema=schema))
+    return pa.Table.from_batches(pieces, schema)
+
+
+def _written_out(column: Any) -> int:
+    """Bytes of a column once every row has its own text."""
+    if not types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).cast(pa.int64())
+    return pc.sum(lengths.take(column.indices)).as_py() or 0
+
+
+def _plain(column: Any, kind: Any) -> Any:
+    return column.dictionary_decode().cast(kind) if types.is_dictionary(column.type) else column
 
 
 def _arrow(content: Any) -> pa.Table:
-    batches, rows = [], 0
+    batches, rows, unpacked = [], 0, 0
     with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
         for batch in stream:
             rows += batch.num_rows
-            if rows > MAX_BATCH_ROWS:
-                raise ContentError(f"a batch has at most {MAX_BATCH_ROWS} rows; split the file")
+            unpacked += batch.get_total_buffer_size()
+            if rows > MAX_BATCH_ROWS or unpacked > MAX_UNPACKED_BYTES:
+                raise ContentError(_TOO_LARGE)
+            for column in batch.columns:
+                _check_structure(column)
             batches.append(batch)
         return pa.Table.from_batches(batches, stream.schema)
+
+
+def _check_structure(column: Any) -> None:
+    """A stream says how many values a buffer holds and where each text begins, and Arrow believes it: without this,
+    whatever lies in memory behind the batch would be read as part of it. Raises `ArrowInvalid`."""
+    column.validate()
+    (as_bytes(column) if is_text(column.type) else column).validate(full=True)
 
 
 def _ordered(table: pa.Table, fields: tuple[Field, ...]) -> pa.Table:
@@ -70,10 +109,6 @@ def _ordered(table: pa.Table, fields: tuple[Field, ...]) -> pa.Table:
     if table.schema.field(FAULT_COLUMN).type != pa.string():
         raise ContentError(f"column {FAULT_COLUMN} must be text")
     return table.select([*wanted, FAULT_COLUMN])
-
-
-def is_text(kind: Any) -> bool:
-    return bool(types.is_string(kind) or types.is_large_string(kind))
 
 
 def _acceptable(kind: Any, wanted: str) -> bool:

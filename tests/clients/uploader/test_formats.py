@@ -224,6 +224,31 @@ class TestParquet:
         assert schema.field("period_ym").type == pa.string()
         assert rows_of([batch])[0][LINE_COLUMN] == 1
 
+    def test_one_value_that_no_type_holds_refuses_no_other(self, tmp_path: Path) -> None:
+        """A number beyond what a double counts, a time of nanoseconds, a text of megabytes: each spoils its own row."""
+        names = ("uscc", "record_id", "data_month", "unit_account", "period_ym", "account_status", "paid_date")
+        columns = {name: pa.array([LINE.split(",")[HEADING.split(",").index(name)]] * 3) for name in names}
+        numbers = {
+            "payer_count": pa.array([3, 2**64 - 1, 3], pa.uint64()),
+            "amount": pa.array([1500, 2**53 + 1, 1500], pa.int64()),
+            "base_total": pa.array([3.5] * 3),
+            "unit_rate": pa.array([5.0] * 3),
+            "recv_time": pa.array([1_768_435_200_000_000_001] * 3, pa.timestamp("ns")),
+        }
+        texts = pa.array([LINE.split(",")[3], "x", "y" * 10_000_000])
+        path = tmp_path / "fund.parquet"
+        pq.write_table(pa.table({**columns, **numbers, "unit_account": texts}), path)
+        (batch,) = pack(path)
+        rows = rows_of([batch])
+        assert faults(rows) == {3: "too_long"}
+        assert [row["payer_count"] for row in rows] == ["3", str(2**64 - 1), "3"]
+        assert [row["recv_time"] for row in rows] == [datetime(2026, 1, 15)] * 3
+        domain = Domain.create(tmp_path / "d")
+        table = pq.read_table(pa.BufferReader(batch.content))
+        ids = pa.array(["r1", "r2", "r3"])
+        taken = domain.take(CATEGORY, table.set_column(table.column_names.index("record_id"), "record_id", ids))
+        assert (taken.taken, taken.quarantined) == (1, 2)
+
     def test_a_file_that_is_none(self, tmp_path: Path) -> None:
         path = tmp_path / "fund.parquet"
         path.write_bytes(b"PAR1")

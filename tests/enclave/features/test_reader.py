@@ -112,6 +112,15 @@ class TestWhatBecomesOfRows:
         count = counts(write_records(tmp_path, builtin_catalogue(), tax_credit=rows))
         assert (count.rows, count.duplicates, count.enterprises) == (3, 2, 1)
 
+    def test_records_of_two_sources_that_are_numbered_alike_are_two(self, tmp_path: Path) -> None:
+        """Water works of a county and of the city both begin at 000001; neither may wipe out the other's."""
+        rows = [
+            {"record_id": "000001", "source_dept": source, "uscc": uscc(firm), "recv_time": f"2026-0{firm}-01"}
+            for firm, source in ((1, "county"), (2, "city"))
+        ]
+        count = counts(write_records(tmp_path, builtin_catalogue(), water_usage=rows))
+        assert (count.rows, count.duplicates, count.enterprises) == (2, 0, 2)
+
     def test_a_tie_does_not_depend_on_the_order_of_the_file(self, tmp_path: Path) -> None:
         rows = [{"record_id": "a", "status": "in_force", "area": area} for area in (3.0, 9.0, 5.0)]
         areas = {

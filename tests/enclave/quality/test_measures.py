@@ -101,9 +101,23 @@ def test_a_holder_that_does_not_report_monthly_has_no_continuity(tmp_path: Path)
 
 def test_coverage_and_linkage_compare_with_the_register(tmp_path: Path) -> None:
     found = board(tmp_path, enterprise_registration=register(range(1, 9)), housing_fund=deposits(range(5, 11), 202604))
-    assert (cell(found).shares["coverage"], cell(found).shares["linkage"]) == (0.75, 0.667)
+    assert (cell(found).shares["coverage"], cell(found).shares["linkage"]) == (0.5, 0.667)
     without = board(tmp_path / "without", housing_fund=deposits(FIRMS, 202604))
     assert not {"coverage", "linkage"} & set(cell(without).shares)
+
+
+def test_codes_that_nobody_registered_cover_nobody(tmp_path: Path) -> None:
+    rows = deposits(range(101, 131), 202604)
+    found = board(tmp_path, enterprise_registration=register(), housing_fund=rows)
+    assert (cell(found).shares["coverage"], cell(found).shares["linkage"]) == (0, 0)
+
+
+def test_a_dispute_counts_no_row_twice(tmp_path: Path) -> None:
+    """Rows without a code are of no dispute."""
+    rows = [*deposits(FIRMS, 202604), *({**row, "uscc": None} for row in deposits(range(11, 21), 202604))]
+    mark = Disputed("housing_fund", uscc(1), "202604-1", None)
+    found = cell(board(tmp_path, mark, enterprise_registration=register(), housing_fund=rows))
+    assert (found.rows, found.shares["compliance"]) == (20, 0.95)
 
 
 class TestWhatItDoesNotTell:

@@ -1,5 +1,6 @@
 """What one department can find out about another: nothing, not even by how an answer is come to."""
 
+import hashlib
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from tests.support.ingest import Domain, packed
 from tests.support.records import record_table
 
 OURS = str(Path(next(iter(enclave.__path__))))
+DAY = 86_400
 RIGHTS = {"swj": ("tax_payment", "tax_credit"), "gjj": ("housing_fund",)}
 
 
@@ -35,7 +37,8 @@ class Departments:
 
     def with_rights(self, rights: dict[str, tuple[str, ...]]) -> IngestService:
         domain, anchor = self.domain, self.authority.anchor(Role.DEPARTMENT)
-        staging = Staging(domain.root / "staging", domain.environment, domain.vault.keys, 1024**2)
+        keys = domain.vault.keys
+        staging = Staging(domain.root / "staging", domain.environment, keys, 1024**2, department_bytes=512 * 1024)
         (audience,) = self.batch("gjj", "housing_fund", "any-batch")[0].audience
         return IngestService(audience, anchor, rights, domain.catalogue, domain.vault, staging, domain.environment)
 
@@ -119,6 +122,45 @@ def test_a_right_that_was_withdrawn_since_stops_the_commit(departments: Departme
     gone = departments.with_rights({"gjj": RIGHTS["gjj"]})
     for call in (gone.find, gone.commit, gone.committed):
         assert departments.refused(lambda c=call: c("swj", "swj-committed"))[0] is Reason.DEPARTMENT_NOT_REGISTERED  # type: ignore[misc]
+
+
+def test_what_was_begun_and_left_is_removed_after_days(departments: Departments) -> None:
+    service, environment = departments.service, departments.domain.environment
+    environment.now += 5 * DAY
+    departments.upload(*departments.batch("gjj", "housing_fund", "gjj-on-its-way"))
+    environment.now += 3 * DAY
+    assert service.remove_abandoned(7 * DAY) == 1
+    assert departments.refused(lambda: service.find("swj", "swj-on-its-way"))[0] is Reason.BATCH_UNKNOWN
+    assert service.commit("gjj", "gjj-on-its-way").rows == 2
+    assert service.committed("swj", "swj-committed").rows == 2
+
+
+def test_what_is_being_sent_is_not_abandoned(departments: Departments) -> None:
+    header, content = departments.batch("gjj", "housing_fund", "gjj-slowly")
+    signed = header.sign(departments.authority.issue(Role.DEPARTMENT, "gjj").signing_key())
+    with departments.service.receiving("gjj", signed, 0) as appender:
+        departments.domain.environment.now += 8 * DAY
+        assert departments.service.remove_abandoned(7 * DAY) == 1  # the tax office's
+        appender.append(content)
+    assert departments.service.commit("gjj", "gjj-slowly").rows == 2
+
+
+def test_a_batch_begun_under_another_catalogue_is_not_read_by_this_one(departments: Departments) -> None:
+    """The same column may be of another unit by now."""
+    domain = departments.domain
+    domain.catalogue = replace(domain.catalogue, canonical=domain.catalogue.canonical + b" ")
+    later = departments.with_rights(RIGHTS)
+    assert departments.refused(lambda: later.commit("swj", "swj-on-its-way"))[0] is Reason.CATALOGUE_UNKNOWN
+    assert departments.refused(lambda: later.find("swj", "swj-on-its-way"))[0] is Reason.BATCH_UNKNOWN
+
+
+def test_what_can_never_be_committed_keeps_no_space_and_no_id(departments: Departments) -> None:
+    header, content = departments.batch("gjj", "housing_fund", "gjj-unreadable")
+    broken = content[:-4] + b"????"
+    departments.upload(replace(header, digest=hashlib.sha256(broken).hexdigest()), broken)
+    assert departments.refused(lambda: departments.service.commit("gjj", "gjj-unreadable"))[0] is Reason.BATCH_CONTENT
+    departments.upload(header, content)
+    assert departments.service.commit("gjj", "gjj-unreadable").rows == 2
 
 
 def test_a_destroyed_category_takes_and_shows_nothing_and_gets_no_new_key(departments: Departments) -> None:

@@ -107,6 +107,12 @@ class TestDuplicates:
         assert (batch.taken, batch.duplicated, domain.faults(batch)) == (2, 2, {("conflict", "record_id"): 1})
         assert domain.held(CATEGORY, "tax_paid") == [1.0, 3.0]
 
+    def test_two_sources_may_number_their_records_alike(self, domain: Domain) -> None:
+        rows = [
+            {"record_id": "000001", "source_dept": name, "tax_paid": paid} for name, paid in (("a", 1.0), ("b", 2.0))
+        ]
+        assert domain.take_rows(CATEGORY, rows).taken == 2
+
     def test_rows_that_name_no_record_are_nobodys_copies(self, domain: Domain) -> None:
         """Lines that could not be taken apart are all alike; each is set aside with its own number."""
         table = with_lines(as_text(record_table(domain.catalogue, CATEGORY, [{"record_id": "a"}] * 6)))
@@ -155,6 +161,10 @@ class TestAlignment:
         domain.take_rows(CATEGORY, [{"uscc": company(3), "taxpayer_id": by_record}], "tax-00001")
         self.register(domain, company(4))
         assert domain.held("housing_fund", "uscc") == sorted([company(3), company(4)])
+
+    def test_a_taxpayer_id_is_the_same_in_small_letters(self, domain: Domain) -> None:
+        domain.take_rows(CATEGORY, [{"uscc": company(3), "taxpayer_id": " 32070011111111x"}], "tax-00001")
+        assert self.fund(domain, ["32070011111111X"]).taken == 1
 
     def test_a_key_two_enterprises_claim_matches_neither(self, domain: Domain) -> None:
         first = "92320700" + organisation_code(1)

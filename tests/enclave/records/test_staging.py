@@ -8,7 +8,7 @@ from xinyidai.batches import CHUNK_BYTES, BatchHeader
 from xinyidai.reasons import Reason
 
 from enclave.errors import Refused
-from enclave.ingest.staging import Staging
+from enclave.ingest.staging import Staging, room_for
 from tests.support.ingest import Domain, packed
 from tests.support.records import record_table
 
@@ -22,13 +22,13 @@ def domain(tmp_path: Path) -> Domain:
 
 @pytest.fixture
 def staging(domain: Domain) -> Staging:
-    return Staging(domain.root / "staging", domain.environment, domain.vault.keys, 1024**2)
+    return Staging(domain.root / "staging", domain.environment, domain.vault.keys, 1024**2, department_bytes=512 * 1024)
 
 
-def header(domain: Domain, content: bytes = CONTENT, batch: str = "batch-0001") -> BatchHeader:
+def header(domain: Domain, content: bytes = CONTENT, batch: str = "batch-0001", department: str = "swj") -> BatchHeader:
     table = record_table(domain.catalogue, "tax_payment", [{}])
     digest = hashlib.sha256(content).hexdigest()
-    return packed(domain.catalogue, "tax_payment", table, batch, size=len(content), digest=digest)[0]
+    return packed(domain.catalogue, "tax_payment", table, batch, department, size=len(content), digest=digest)[0]
 
 
 def send(staging: Staging, announced: BatchHeader, content: bytes, step: int = 1000) -> None:
@@ -111,11 +111,54 @@ def test_bounds(domain: Domain, staging: Staging) -> None:
         assert reason_of(caught) is reason
     appender.close()
     with pytest.raises(Refused) as caught:
-        staging.begin(header(domain, bytes(1024**2), "batch-0002"))
-    assert reason_of(caught) is Reason.OVERLOADED
-    with pytest.raises(Refused) as caught:
         staging.begin(header(domain, b"another"))
     assert reason_of(caught) is Reason.BATCH_CONFLICT
+
+
+class TestSpace:
+    """Room for a megabyte, half of it for one department; each of these batches takes about a fifth of it."""
+
+    LARGE = bytes(120_000)
+
+    def begin(self, domain: Domain, staging: Staging, department: str, batch: str) -> None:
+        staging.begin(header(domain, self.LARGE, batch, department))
+
+    def refused(self, domain: Domain, staging: Staging, department: str, batch: str) -> Reason:
+        with pytest.raises(Refused) as caught:
+            self.begin(domain, staging, department, batch)
+        return reason_of(caught)
+
+    def test_it_is_set_aside_before_a_byte_arrives(self, domain: Domain, staging: Staging) -> None:
+        """Batches begun and left empty hold what they announced: else all of them together could fill the disk."""
+        for number in range(2):
+            self.begin(domain, staging, "swj", f"batch-{number:04d}")
+        assert self.refused(domain, staging, "swj", "batch-0002") is Reason.BATCH_SPACE
+
+    def test_one_department_holds_up_no_other(self, domain: Domain, staging: Staging) -> None:
+        for department in ("swj", "gjj"):
+            for number in range(2):
+                self.begin(domain, staging, department, f"batch-{number:04d}")
+        assert self.refused(domain, staging, "swj", "batch-0002") is Reason.BATCH_SPACE
+        staging.begin(header(domain, b"a few bytes", "batch-0000", "rsj"))
+        assert self.refused(domain, staging, "rsj", "batch-0001") is Reason.OVERLOADED
+
+    def test_it_is_free_again_after_a_commit_and_known_after_a_restart(self, domain: Domain, staging: Staging) -> None:
+        for number in range(2):
+            self.begin(domain, staging, "swj", f"batch-{number:04d}")
+        again = Staging(
+            domain.root / "staging", domain.environment, domain.vault.keys, 1024**2, department_bytes=512 * 1024
+        )
+        assert self.refused(domain, again, "swj", "batch-0002") is Reason.BATCH_SPACE
+        again.remove("swj", "batch-0000")
+        self.begin(domain, again, "swj", "batch-0002")
+
+    def test_chunks_of_a_byte_take_no_more_than_was_set_aside(self, domain: Domain, staging: Staging) -> None:
+        announced = header(domain, self.LARGE)
+        with pytest.raises(Refused) as caught:
+            send(staging, announced, self.LARGE, step=1)
+        assert reason_of(caught) is Reason.REQUEST_TOO_LARGE
+        (file,) = (domain.root / "staging").iterdir()
+        assert file.stat().st_size <= room_for(len(self.LARGE))
 
 
 def test_batches_of_a_destroyed_category_are_cleared(domain: Domain, staging: Staging) -> None:
