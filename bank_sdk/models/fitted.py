@@ -11,7 +11,7 @@ from typing import Any
 
 from xinyidai.catalogue import Catalogue, CatalogueError, CellKind, Feature
 
-from bank_sdk.errors import BinOverlap, ImportRefused, UnknownFeature
+from bank_sdk.errors import BinOverlap, ImportRefused, UnknownFeature, UnsupportedObjective
 from bank_sdk.models.tables import Bin, Policy, Rounding, fill_cells, whole
 
 Probe = dict[str, float | None]
@@ -75,6 +75,7 @@ def read_fitted(
     rounding: Rounding,
 ) -> Imported:
     """Raises a `ScorecardError`; see `Scorecard.from_optbinning`."""
+    refuse_numeric_target(fitted)
     try:
         process = fitted.binning_process_
         names = text_list(process.get_support(names=True))
@@ -117,6 +118,14 @@ def _cells(
     edges = (-math.inf, *variable.splits, math.inf)
     bins = [Bin(edges[i], edges[i + 1], rounded[i]) for i in range(len(edges) - 1)]
     return fill_cells(variable.feature, bins, {CellKind.MISSING: rounded[-1]}, policies)
+
+
+def refuse_numeric_target(fitted: Any) -> None:
+    """A scorecard of a linear regression predicts a number: no odds, and no probability of default."""
+    if getattr(fitted, "_target_dtype", None) == "continuous":
+        raise UnsupportedObjective(
+            "its target is a number, not good against bad", place=type(fitted).__name__, mend="fit a binary target"
+        )
 
 
 def points_by_variable(names: Sequence[str], points: Sequence[Any]) -> dict[str, list[Any]]:

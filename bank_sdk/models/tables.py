@@ -178,11 +178,16 @@ def _read_csv(path: Path) -> list[Mapping[str, Any]]:
         if path.stat().st_size > MAX_BYTES:
             raise TableInvalid(f"{path.name}: a table has at most {MAX_BYTES} bytes")
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file, strict=True))
+            rows = list(csv.DictReader(file, strict=True))
     except OSError as error:
         raise TableInvalid(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise TableInvalid(f"{path.name}: not a CSV file in UTF-8; save it as one") from error
+    for number, row in enumerate(rows, start=1):
+        # An end that was forgotten is no open end.
+        if None in row or any(row.get(column, "") is None for column in ("lower", "upper", "points")):
+            raise TableInvalid(f"row {number}: not as many cells as columns; leave an open end empty between commas")
+    return list(rows)
 
 
 def _feature_code(row: Any, number: int) -> str:

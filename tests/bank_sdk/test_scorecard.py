@@ -153,6 +153,13 @@ def test_what_is_not_exact_is_refused(rows: Any, error: type[ScorecardError]) ->
         Scorecard.from_table(rows, CATALOGUE, name="bad", **POLICIES)
 
 
+@pytest.mark.parametrize("line", ["age,1", "age,1,12", "age,1,,,,"])
+def test_an_end_that_was_forgotten_in_a_file_is_no_open_end(tmp_path: Path, line: str) -> None:
+    (tmp_path / "card.csv").write_text(f"feature,points,lower,upper,cell\n{line}\n")
+    with pytest.raises(TableInvalid, match="row 1: not as many cells"):
+        Scorecard.from_table(tmp_path / "card.csv", CATALOGUE, name="short", **POLICIES)
+
+
 def test_an_edge_off_the_grid_names_its_neighbours() -> None:
     with pytest.raises(EdgeNotOnGrid, match="13 is not on the public grid; the nearest are 12 or 24") as caught:
         Scorecard.from_table([_row(upper=13), _row(lower=13)], CATALOGUE, name="bad", **POLICIES)

@@ -1,6 +1,7 @@
 """A bank's machine: a fresh environment, plain pip, one wheel, and a running service somewhere else."""
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -116,10 +117,31 @@ passphrase = {PASSPHRASE!r}
 frame = pandas.read_csv("firms.csv")
 """
 AFTERWARDS = """
-assert result.score in range(515, 620) and decision.action
+assert result.score in {500 + age + tax for age in (10, 40, 3, 2, 0) for tax in (5, 77, 3, 2, 0)} and decision.action
 assert scored["score"].tolist() == [result.score] and scored["grade"].notna().all()
 print(result.score)
 """
+
+
+TREE = {
+    "left_children": [1, -1, -1], "right_children": [2, -1, -1], "split_indices": [0, 0, 0],
+    "split_conditions": [24.0, 0.5, -0.5], "default_left": [1, 0, 0], "split_type": [0, 0, 0],
+    "tree_param": {"size_leaf_vector": "1"},
+}  # fmt: skip
+MODEL = {
+    "version": [3, 2, 0],
+    "learner": {
+        "attributes": {},
+        "feature_names": ["months_active"],
+        "gradient_booster": {
+            "name": "gbtree",
+            "model": {"gbtree_model_param": {"num_trees": "1", "num_parallel_tree": "1"}, "trees": [TREE]},
+        },
+        "learner_model_param": {"base_score": "5E-1", "num_class": "0", "num_feature": "1"},
+        "objective": {"name": "binary:logistic"},
+    },
+}
+"""A boosted stump in the form of XGBoost 3.2, with the name docs/bank-sdk.md maps."""
 
 
 def fenced(language: str, section: str) -> str:
@@ -158,6 +180,11 @@ def test_a_newcomer_follows_the_quick_start_to_the_letter(
     for command in commands("Quick start"):
         _follow(["sh", "-c", command], desk, environment)
     (row,) = csv.DictReader((desk / "scores.csv").read_text(encoding="utf-8-sig").splitlines())
+    (desk / "conversion.toml").write_text(fenced("toml", "A model of another tool"))
+    (desk / "model.json").write_text(json.dumps(MODEL))
+    for command in commands("A model of another tool"):
+        said = _follow(["sh", "-c", command], desk, environment)
+    assert "registered" in said
     program = fenced("python", "Quick start").replace("platform.example:8443", system.grpc_address)
     said = _follow(["python", "-c", PREAMBLE + program + AFTERWARDS], desk, environment)
     assert row["score"] == said.strip() and row["grade"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from xinyidai.catalogue import CellKind
 
 from bank_sdk.errors import ImportRefused, ParityFailed
-from bank_sdk.models.fitted import points_by_variable, scalar, text_list
+from bank_sdk.models.fitted import points_by_variable, refuse_numeric_target, scalar, text_list
 from bank_sdk.models.importers.imports import Import
 from bank_sdk.models.importers.source import Source
 from bank_sdk.models.importers.terms import Characteristic, Step, Value, cover
@@ -24,6 +24,7 @@ def from_optbinning(fitted: Any) -> Import:
     `plan` asks for `unknown`. Special codes given as a list share one bin, named "special"; `plan` asks what they mean.
     The result is held against `fitted.score` in every bin. Raises `ImportRefused` or `ParityFailed`.
     """
+    refuse_numeric_target(fitted)
     try:
         process = fitted.binning_process_
         table = fitted.table(style="detailed")

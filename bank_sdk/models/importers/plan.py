@@ -98,6 +98,7 @@ class _One:
         for label, value in self.characteristic.labels.items():
             target = self._number(label)
             if isinstance(target, CellKind):
+                self._once(target, value, labelled)
                 labelled[target] = value
                 continue
             cell, points = self.feature.cell_of(target), self.round(f"category {label}", value)
@@ -111,6 +112,14 @@ class _One:
             self._note_others(label, target, cell)
         cells = [found[cell][1] if cell in found else self._unknown(cell) for cell in range(self.feature.missing)]
         return (*cells, *self.no_value(labelled).values())
+
+    def _once(self, kind: CellKind, value: float, labelled: Mapping[CellKind, float]) -> None:
+        if {**self.characteristic.cells, **labelled}.get(kind, value) != value:
+            raise BinOverlap(
+                f"{self.feature.code}: the {kind} cell is given twice, with different points",
+                place=self.characteristic.place,
+                mend="let only categories with the same points stand for it, or another cell",
+            )
 
     def no_value(self, labelled: Mapping[CellKind, float] = MappingProxyType({})) -> dict[CellKind, int]:
         """Points of the cells that are no value, in the order of `Feature.cells`."""

@@ -1,5 +1,6 @@
 """PMML 4.x: Scorecard, RegressionModel on bins, sums of trees of depth one."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from bank_sdk.models.importers.imports import Import
 from bank_sdk.models.importers.markup import Element, parse_xml
 from bank_sdk.models.importers.pmml_fields import Fields
 from bank_sdk.models.importers.pmml_predicates import (
+    PREDICATES,
     Condition,
     Piece,
     equal_piece,
@@ -17,6 +19,7 @@ from bank_sdk.models.importers.pmml_predicates import (
     read_predicate,
     term,
 )
+from bank_sdk.models.importers.pmml_regions import Region
 from bank_sdk.models.importers.source import RawFile, Readable, read
 from bank_sdk.models.importers.terms import Characteristic, Step, Unit, add
 from bank_sdk.models.importers.trees import MAX_TREES
@@ -59,11 +62,12 @@ def read_file(file: RawFile, model_name: str | None = None) -> Import:
     if not root.get("version").startswith("4."):
         root.unsupported(f"version {root.get('version')[:20]!r} is not 4", "export PMML 4.4")
     model = _model(root, model_name)
-    found = _read(model, Fields.of_document(root))
+    fields = Fields.of_document(root)
+    found = _read(model, fields)
     notes = (f"log-odds of class {found.positive!r}",) if found.unit == "log_odds" else ()
     settings = {name: model.attributes[name] for name in _SETTINGS if name in model.attributes}
     source = file.source(f"pmml {model.tag}", _application(root))
-    return Import(source, found.unit, add(found.terms), found.base, notes, MappingProxyType(settings))
+    return Import(source, found.unit, add(found.terms), found.base, (*notes, *fields.notes), MappingProxyType(settings))
 
 
 def _model(root: Element, name: str | None) -> Element:
@@ -71,9 +75,13 @@ def _model(root: Element, name: str | None) -> Element:
     chosen = [model for model in models if name is None or model.get("modelName") == name]
     if len(chosen) != 1:
         root.unsupported(f"{len(models)} models, of which {len(chosen)} are meant", "say model_name=")
-    if chosen[0].get("isScorable", "true") != "true":
-        chosen[0].unsupported("the model says it cannot score", "export a model that can")
-    return chosen[0]
+    return _scorable(chosen[0])
+
+
+def _scorable(model: Element) -> Element:
+    if model.get("isScorable", "true") != "true":
+        model.unsupported("the model says it cannot score", "export a model that can")
+    return model
 
 
 def _application(root: Element) -> str:
@@ -103,7 +111,10 @@ def _targets(model: Element, found: _Sum) -> _Sum:
         return found
     if target.attributes.keys() & {"min", "max", "castInteger"}:
         target.unsupported("the result is clipped or cast", "export the model without min, max and castInteger")
-    return found.scaled(target.number("rescaleFactor", 1.0), target.number("rescaleConstant", 0.0))
+    factor, constant = target.number("rescaleFactor", 1.0), target.number("rescaleConstant", 0.0)
+    if found.unit == "log_odds" and (factor, constant) != (1.0, 0.0):
+        target.unsupported("rescales a probability, not the log-odds", "export the model without rescaling")
+    return found.scaled(factor, constant)
 
 
 def _scorecard(model: Element, fields: Fields) -> _Sum:
@@ -192,7 +203,8 @@ def _mining(model: Element, fields: Fields) -> _Sum:
     deepest = max(models, key=_depth)
     if _depth(deepest) > 1:
         raise NotAdditive(_depth(deepest), (_used(deepest),), place=deepest.place)
-    found = _Sum([t for inner in models for t in _tree(inner, fields.within(inner))])
+    parts = [_targets(inner, _single_tree(inner, fields.within(inner))) for inner in models]
+    found = _Sum([t for part in parts for t in part.terms], math.fsum(part.base for part in parts))
     return found.scaled(1 / len(models) if method == "average" else 1.0, 0.0)
 
 
@@ -202,25 +214,36 @@ def _chain(segmentation: Element, segments: list[Element], fields: Fields) -> _S
         segmentation.unsupported(f"a chain of {len(segments)} models", "export one model and its link")
     first, link = _inner(segments[0]), _inner(segments[1])
     output = first.first("Output")
-    names = [] if output is None else [entry.need("name") for entry in output.all("OutputField")]
+    names = [] if output is None else [entry.need("name") for entry in output.all("OutputField") if _is_value(entry)]
     tables = list(link.all("RegressionTable"))
     predictors = list(tables[0].children) if tables else []
     plain = all(not table.children and table.number("intercept") == 0 for table in tables[1:])
+    plain = plain and link.first("Targets") is None
     if link.tag != "RegressionModel" or link.get("normalizationMethod") != "logit" or len(tables) > 2 or not plain:
         raise UnsupportedObjective("the chain does not end in the logit link", place=link.place, mend=_MEND_LINK)
     if len(predictors) != 1 or predictors[0].tag != "NumericPredictor" or predictors[0].get("name") not in names:
         tables[0].unsupported("the link uses more than the output of the first model", _MEND_LINK)
     if predictors[0].number("exponent", 1.0) != 1:
         predictors[0].unsupported("an exponent", _MEND_LINK)
-    found = _read(first, fields).scaled(predictors[0].number("coefficient"), tables[0].number("intercept"))
+    inner = _read(first, fields)
+    if inner.unit != "points":
+        raise UnsupportedObjective("the chain puts a link on a probability", place=first.place, mend=_MEND_LINK)
+    found = inner.scaled(predictors[0].number("coefficient"), tables[0].number("intercept"))
     return replace(found, unit="log_odds", positive=tables[0].get("targetCategory"))
+
+
+def _is_value(output: Element) -> bool:
+    """Whether an output field is what the model predicts, as it stands."""
+    return output.get("feature", "predictedValue") == "predictedValue" and all(
+        child.tag == "Extension" for child in output.children
+    )
 
 
 def _inner(segment: Element) -> Element:
     found = segment.first(*_READ)
     if found is None:
         segment.unsupported("holds no model that is read", f"export one of {', '.join(_READ)}")
-    return found
+    return _scorable(found)
 
 
 def _single_tree(model: Element, fields: Fields) -> _Sum:
@@ -272,15 +295,31 @@ def _tree(model: Element, fields: Fields) -> list[Characteristic]:
 def _with_missing(
     strategy: str, root: Element, children: list[Element], conditions: list[Condition], pieces: list[Piece]
 ) -> list[Piece]:
-    """A comparison with a missing value is unknown: false by default, or the strategy decides."""
-    if strategy == "none" or any(condition.region.missing for condition in conditions):
+    """A comparison with a missing value is unknown: false by default, or the strategy decides at the first of them,
+    whatever the children after it ask."""
+    if strategy == "none":
         return pieces
+    if any(condition.field is not None and condition.field.bins is not None for condition in conditions):
+        root.unsupported("a discretized field with missingValueStrategy", "export with missingValueStrategy none")
+    if conditions[0].region.missing:
+        return pieces
+    if not _compares(children[0].one(*PREDICATES)):
+        children[0].unsupported("asks first whether a value is there", "export with missingValueStrategy none")
     if strategy == "nullPrediction":
         return [replace(piece, region=replace(piece.region, missing=False)) for piece in pieces]
     chosen = [p for p, child in zip(pieces, children, strict=False) if child.get("id") == root.need("defaultChild")]
     if not chosen:
         root.malformed("has no child of the name defaultChild says")
-    return [replace(chosen[0], region=replace(chosen[0].region, missing=True)), *pieces]
+    return [replace(chosen[0], region=Region.missing_only()), *pieces]
+
+
+def _compares(predicate: Element) -> bool:
+    """Whether it is unknown, and not false, for a missing value."""
+    if predicate.tag == "CompoundPredicate":
+        return all(_compares(part) for part in predicate.children if part.tag != "Extension")
+    return predicate.tag == "SimpleSetPredicate" or (
+        predicate.tag == "SimplePredicate" and predicate.get("operator") not in ("isMissing", "isNotMissing")
+    )
 
 
 def _scaled(entry: Characteristic, factor: float) -> Characteristic:

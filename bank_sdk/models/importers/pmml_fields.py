@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from bank_sdk.errors import SpecialValueUnmapped
@@ -14,6 +16,7 @@ from bank_sdk.models.importers.terms import number_of
 _MEND: Final = "export the model with its own bins, without transformations of the inputs"
 MAX_BINS: Final = 512
 MAX_COMPARISONS: Final = 100_000
+_BOUNDED: Final = "{}: numbers outside the declared ones have no score in the source; here they score as in their bin"
 _NUMERIC: Final = frozenset(("integer", "float", "double"))
 
 
@@ -32,8 +35,15 @@ class Field:
     """The categories that are declared valid; none: all are."""
     replacement: str | None = None
     """What a missing value counts as."""
+    bounded: bool = False
+    """Whether only some numbers are declared valid."""
     invalid_as_missing: bool = False
     invalid_as_is: bool = False
+
+    @property
+    def absent(self) -> Region:
+        """Where the field is missing; a discretized one, where no bin is."""
+        return Region.missing_only() if self.bins is None else ~reduce(or_, self.bins.values(), Region())
 
     def below(self, raw: str, place: str, *, inclusive: bool) -> float:
         """The edge below which the comparison `< raw`, or `<= raw`, holds."""
@@ -49,11 +59,14 @@ class Field:
 class Fields:
     """Everything the predicates of one model may name."""
 
-    def __init__(self, known: Mapping[str, Field], functions: Mapping[str, Element], spent: list[int]) -> None:
+    def __init__(
+        self, known: Mapping[str, Field], functions: Mapping[str, Element], spent: list[int], notes: dict[str, None]
+    ) -> None:
         self._known = dict(known)
         self._functions = functions
-        # One count for all models of a document.
+        # One count, and one list, for all models of a document.
         self._spent = spent
+        self._notes = notes
 
     @classmethod
     def of_document(cls, document: Element) -> "Fields":
@@ -64,23 +77,30 @@ class Fields:
         functions = (
             {} if transformations is None else {f.need("name"): f for f in transformations.all("DefineFunction")}
         )
-        fields = cls(known, functions, [0])
+        fields = cls(known, functions, [0], {})
         if transformations is not None:
             fields._derive(transformations)
         return fields
 
     def within(self, model: Element) -> "Fields":
         """With the treatments of the model's mining schema and its local transformations."""
-        fields = Fields(self._known, self._functions, self._spent)
+        fields = Fields(self._known, self._functions, self._spent, self._notes)
         schema = model.first("MiningSchema")
         for entry in () if schema is None else schema.all("MiningField"):
             name = entry.need("name")
             if name in fields._known:
-                fields._known[name] = _treated(fields._known[name], entry)
+                fields._known[name] = treated = _treated(fields._known[name], entry)
+                if treated.bounded and not treated.invalid_as_is and entry.get("usageType", "active") == "active":
+                    self._notes[_BOUNDED.format(name[:80])] = None
         local = model.first("LocalTransformations")
         if local is not None:
             fields._derive(local)
         return fields
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the report should know about the fields, as far as models were read."""
+        return tuple(self._notes)
 
     def spend(self, element: Element, comparisons: int) -> None:
         """Bounds the work a document can ask for."""
@@ -148,7 +168,9 @@ def _declared(declared: Element) -> Field:
     numeric = kind in _NUMERIC and declared.get("optype") != "categorical"
     chain = (float32_edge,) if kind == "float" and numeric else ()
     valid = [v.need("value") for v in declared.all("Value") if v.get("property", "valid") == "valid"]
-    return Field(declared.need("name"), not numeric, kind, chain, values=() if numeric else tuple(valid))
+    bounded = numeric and (bool(valid) or declared.first("Interval") is not None)
+    values = () if numeric else tuple(valid)
+    return Field(declared.need("name"), not numeric, kind, chain, values=values, bounded=bounded)
 
 
 def _treated(known: Field, entry: Element) -> Field:
@@ -157,6 +179,8 @@ def _treated(known: Field, entry: Element) -> Field:
     invalid = entry.get("invalidValueTreatment", "returnInvalid")
     if invalid == "asValue" or entry.get("missingValueTreatment") == "returnInvalid":
         entry.unsupported("a treatment of missing or invalid values that has no counterpart", "give them bins")
+    if known.bounded and invalid == "asMissing" and entry.get("usageType", "active") == "active":
+        entry.unsupported("numbers outside the declared ones count as missing", "give them bins, and treat them asIs")
     return replace(
         known,
         replacement=entry.attributes.get("missingValueReplacement", known.replacement),

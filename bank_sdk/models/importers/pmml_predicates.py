@@ -85,11 +85,11 @@ def _compound(predicate: Element, fields: Fields) -> Condition:
 def _simple(predicate: Element, known: Field) -> Region:
     operator = predicate.need("operator")
     if operator in ("isMissing", "isNotMissing"):
-        return Region.missing_only() if operator == "isMissing" else ~Region.missing_only()
+        return known.absent if operator == "isMissing" else ~known.absent
     raw = predicate.need("value")
     if operator in ("equal", "notEqual"):
         same = _equal(predicate, known, [raw])
-        return same if operator == "equal" else (~same) & ~Region.missing_only()
+        return same if operator == "equal" else (~same) & ~known.absent
     if operator not in ("lessThan", "lessOrEqual", "greaterThan", "greaterOrEqual"):
         predicate.malformed(f"operator {operator[:20]!r} is none")
     if known.categorical:
@@ -104,7 +104,7 @@ def _set(predicate: Element, known: Field, values: Sequence[str]) -> Region:
     if operator not in ("isIn", "isNotIn"):
         predicate.malformed(f"booleanOperator {operator[:20]!r} is none")
     same = _equal(predicate, known, values)
-    return same if operator == "isIn" else (~same) & ~Region.missing_only()
+    return same if operator == "isIn" else (~same) & ~known.absent
 
 
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)')

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
+import numpy as np
 from xinyidai.catalogue import CellKind
 
 from bank_sdk.errors import ImportRefused, UnsupportedElement, UnsupportedObjective
+from bank_sdk.models.importers.edges import float32_edge
 from bank_sdk.models.importers.imports import Import
 from bank_sdk.models.importers.source import Source, finite
 from bank_sdk.models.importers.terms import Characteristic, Step, add, cover
@@ -51,6 +53,10 @@ def _read(coding: Sequence[tuple[str, Any]], regression: Any, place: str) -> Imp
     if type(regression).__name__ != "LogisticRegression":
         _refuse(place, f"{type(regression).__name__} is no LogisticRegression")
     coefficients = [[finite(float(value), place) for value in row] for row in regression.coef_]
+    if getattr(regression, "multi_class", None) == "multinomial":
+        # Its softmax over -z and z has log-odds 2 z, where all else has z.
+        mend = "leave multi_class out"
+        raise UnsupportedObjective('multi_class="multinomial" of two classes', place=place, mend=mend)
     if len(coefficients) != 1 or len(regression.classes_) != 2:
         raise UnsupportedObjective("more than two classes", place=place, mend="fit good against bad")
     first = coding[0][1]
@@ -94,6 +100,8 @@ def _columns(steps: Sequence[tuple[str, Any]], inputs: Sequence[str]) -> list[_C
 
 
 def _parallel(transformer: Any, inputs: Sequence[str], place: str) -> list[_Coded]:
+    if getattr(transformer, "transformer_weights", None):
+        _refuse(place, "transformer_weights multiply columns")
     found: list[_Coded] = []
     for name, step, columns in transformer.transformers_:
         if isinstance(step, str) and step == "drop":
@@ -109,7 +117,9 @@ def _parallel(transformer: Any, inputs: Sequence[str], place: str) -> list[_Code
 def _listed(columns: Any) -> list[Any]:
     if isinstance(columns, slice) or callable(columns):
         _refuse("ColumnTransformer", "columns must be a list of names or numbers")
-    return [columns] if isinstance(columns, str | int) else list(columns)
+    found = [columns] if isinstance(columns, str | int) else list(columns)
+    mask = bool(found) and all(isinstance(entry, bool | np.bool_) for entry in found)
+    return [at for at, chosen in enumerate(found) if chosen] if mask else found
 
 
 def _imputed(imputer: Any, place: str) -> list[Any]:
@@ -170,8 +180,10 @@ def _kept(coder: Any, at: int, place: str) -> list[Any]:
 
 
 def _inner_edges(bins: Any, at: int) -> list[float]:
-    """Values outside the outer edges fall in the outer bins."""
-    return [finite(float(edge), "bin_edges_") for edge in bins.bin_edges_[at][1:-1]]
+    """Values outside the outer edges fall in the outer bins. With 32-bit `dtype` inputs are cast before comparing."""
+    edges = [finite(float(edge), "bin_edges_") for edge in bins.bin_edges_[at][1:-1]]
+    narrow = bins.dtype is not None and np.dtype(bins.dtype) == np.float32
+    return [float32_edge(edge) for edge in edges] if narrow else edges
 
 
 def _steps(name: str, place: str, edges: Sequence[float], values: Sequence[float], fill: Any) -> Characteristic:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 from xinyidai.catalogue import Catalogue, CatalogueError, CellKind, Feature
@@ -27,7 +28,7 @@ from bank_sdk.models.importers import lightgbm, xgboost
 from bank_sdk.models.importers.ensembles import Ensemble
 from bank_sdk.models.importers.grid_edges import EdgeRule, GridEdges, Ledger, Options
 from bank_sdk.models.importers.imports import Positive, points_line
-from bank_sdk.models.importers.report import TreeReport
+from bank_sdk.models.importers.report import LostBin, TreeReport
 from bank_sdk.models.importers.source import Readable, Source, read
 from bank_sdk.models.importers.terms import Value
 from bank_sdk.models.importers.trees import MAX_TREES, Leaf, Node, Split, Tree, leaf_of, ordered, survey
@@ -194,7 +195,7 @@ class _Conversion:
             import_digest=self.source.digest,
             catalogue=self.catalogue,
             edges=tuple(self.ledger.edges),
-            lost_bins=(),
+            lost_bins=tuple(self.ledger.lost_bins),
             rounded=tuple(self.ledger.rounded),
             policies=(),
             notes=(*self.source.notes, *self.ledger.notes),
@@ -222,6 +223,9 @@ class _Conversion:
         grid = GridEdges(feature, name, place, self.options, self.ledger)
         cuts = self.source.edges[name]
         edges = [grid.find(cut, math.ceil(abs(self.factor) * jumps[name, cut])) for cut in cuts]
+        pairs = pairwise(zip(cuts, edges, strict=True))
+        same = [(lower, upper) for (lower, first), (upper, second) in pairs if first == second]
+        self.ledger.lost_bins += [LostBin(name, feature.code, lower, upper) for lower, upper in same]
         return {cut: bisect_left(feature.grid, edge) + 1 for cut, edge in zip(cuts, edges, strict=True)}
 
     def _tree(

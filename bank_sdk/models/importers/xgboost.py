@@ -128,14 +128,17 @@ def _tree(tree: Item, names: list[str]) -> Tree:
         )
     nodes: list[Node] = []
     for at, left in enumerate(columns.left):
+        condition = float32(columns.conditions[at])
+        if math.isinf(condition):
+            tree["split_conditions"].malformed(f"node {at} holds a number that is no 32-bit float")
         if left == -1:
-            nodes.append(Leaf(float32(columns.conditions[at])))
+            nodes.append(Leaf(condition))
             continue
         feature = columns.features[at]
         if not 0 <= feature < len(names):
             tree["split_indices"].malformed(f"node {at} splits on feature {feature}, which does not exist")
-        edge = float32_edge(float32(columns.conditions[at]))
-        nodes.append(Split(names[feature], edge, left, columns.right[at], bool(columns.default_left[at])))
+        edge, default_left = float32_edge(condition), bool(columns.default_left[at])
+        nodes.append(Split(names[feature], edge, left, columns.right[at], default_left))
     return Tree(nodes, tree.place)
 
 

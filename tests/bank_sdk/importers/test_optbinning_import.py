@@ -2,14 +2,23 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from optbinning import BinningProcess
 from optbinning import Scorecard as Fitted
-from sklearn.linear_model import LogisticRegression
-from xinyidai.catalogue import CellKind
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from xinyidai.catalogue import CellKind, builtin_catalogue
 
-from bank_sdk import ImportRefused, ParityFailed, SpecialValueUnmapped, UnknownPolicyRequired, from_optbinning
+from bank_sdk import (
+    ImportRefused,
+    ParityFailed,
+    Scorecard,
+    SpecialValueUnmapped,
+    UnknownPolicyRequired,
+    UnsupportedObjective,
+    from_optbinning,
+)
 from tests.bank_sdk.importers.material import MODELS, POLICIES, WORDS, fitting, scored
 from tests.support import polish
 
@@ -97,6 +106,19 @@ def test_a_table_that_disagrees_with_score_is_refused(clients: pd.DataFrame) -> 
     with pytest.raises(ParityFailed) as caught:
         from_optbinning(Tampered(_fit(clients)))
     assert caught.value.largest >= 1 and caught.value.mend
+
+
+def test_a_scorecard_of_a_number_is_refused(clients: pd.DataFrame) -> None:
+    """A linear regression has no odds, so its points have no probability of default."""
+    scaling = {"min": 0, "max": 100}
+    card = Fitted(
+        BinningProcess(["age", "pay_0"]), LinearRegression(), scaling_method="min_max", scaling_method_params=scaling
+    )
+    card.fit(clients[["age", "pay_0"]], clients["limit_bal"].to_numpy(np.float64) + 0.5)
+    for read in (from_optbinning, lambda fitted: Scorecard.from_optbinning(fitted, builtin_catalogue(), name="n")):
+        with pytest.raises(UnsupportedObjective, match="good against bad") as caught:
+            read(card)
+        assert caught.value.place == "Scorecard" and "binary" in caught.value.mend
 
 
 @pytest.mark.parametrize("thing", [None, 17, "scorecard.pkl", Fitted(BinningProcess(COLUMNS), LogisticRegression())])

@@ -156,6 +156,19 @@ def test_a_category_may_stand_for_a_cell_that_is_no_value() -> None:
     assert imported.to_scorecard(plan).points["size"] == (0, 1, 0, 0, 7, 0)
 
 
+def test_categories_with_different_points_must_not_stand_for_one_cell() -> None:
+    """Nor for missing, where the source itself says what missing gives."""
+    imported = from_toad({"size": {"1": 1, "none": 7, "unknown": 9, "else": 0, "nan": 0}})
+    both: dict[str, Any] = {"none": CellKind.NOT_APPLICABLE, "unknown": CellKind.NOT_APPLICABLE}
+    for said in (both, {"none": CellKind.MISSING, "unknown": CellKind.NOT_APPLICABLE}):
+        with pytest.raises(BinOverlap, match="given twice") as caught:
+            imported.plan(GRID, categories={"size": said}, not_authorized=0)
+        assert caught.value.place and "same points" in caught.value.mend
+    same = from_toad({"size": {"1": 1, "none": 7, "unknown": 7, "else": 0, "nan": 0}})
+    plan = same.plan(GRID, categories={"size": both}, not_authorized=0)
+    assert same.to_scorecard(plan).points["size"] == (0, 1, 0, 0, 7, 0)
+
+
 def test_a_plan_belongs_to_its_import() -> None:
     with pytest.raises(PlanMismatch) as caught:
         _age(12).to_scorecard(_age(24).plan(GRID, **SAID))
@@ -206,8 +219,9 @@ def test_a_model_comes_over_to_the_built_in_catalogue() -> None:
     ],
 )
 def test_tables_with_gaps_overlaps_or_no_numbers_are_refused(rows: Any, error: type[ScorecardError]) -> None:
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         from_csv(rows)
+    assert caught.value.place and (caught.value.mend or error not in (BinGap, BinOverlap))
 
 
 def test_negative_zero_is_zero() -> None:

@@ -204,8 +204,9 @@ def test_one_of_several_models_must_be_chosen() -> None:
     two = _scorecard(_attribute(1, ABSENT) + _attribute(0, "<True/>"), more='modelName="a"').decode()
     start, end = two.index("<Scorecard"), two.index("</PMML>")
     two = two[:end] + two[start:end].replace('modelName="a"', 'modelName="b"') + "</PMML>"
-    with pytest.raises(UnsupportedElement, match="model_name="):
+    with pytest.raises(UnsupportedElement, match="2 models") as caught:
         from_pmml(two.encode())
+    assert caught.value.place == "/PMML" and "model_name=" in caught.value.mend
     assert from_pmml(two.encode(), model_name="b").value({}) == 501
 
 
@@ -253,6 +254,161 @@ def test_a_missing_value_goes_the_way_the_tree_says() -> None:
     assert from_pmml(_tree('noTrueChildStrategy="returnLastPrediction"')).value({}) == 7
     (characteristic,) = from_pmml(_tree('missingValueStrategy="nullPrediction"')).characteristics
     assert not characteristic.cells
+
+
+STRATEGY = 'missingValueStrategy="{}"'
+
+
+def _children(strategy: str, *nodes: tuple[str, float, str]) -> bytes:
+    """A tree of depth one by its children: name, score and predicate."""
+    body = "".join(f'<Node id="{name}" score="{score}">{predicate}</Node>' for name, score, predicate in nodes)
+    schema = '<MiningSchema><MiningField name="age"/></MiningSchema>'
+    model = f'<TreeModel functionName="regression" {STRATEGY.format(strategy)}>{schema}'
+    return (HEAD.format(NUMBER) + f'{model}<Node defaultChild="r"><True/>{body}</Node></TreeModel></PMML>').encode()
+
+
+def test_the_strategy_decides_at_the_first_comparison_whatever_follows() -> None:
+    """A missing age makes `age < 30` unknown, so neither `True` nor `isMissing` after it is reached."""
+    rest = _children("defaultChild", ("l", -1, LESS), ("m", 5, ABSENT), ("r", 2, "<True/>"))
+    assert [from_pmml(rest).value({"age": age}) for age in (None, 29, 30)] == [2, -1, 2]
+    nothing = _children("nullPrediction", ("l", -1, LESS), ("r", 2, "<True/>"))
+    assert not from_pmml(nothing).characteristics[0].cells
+    first = _children("defaultChild", ("m", 5, ABSENT), ("l", -1, LESS), ("r", 2, "<True/>"))
+    assert [from_pmml(first).value({"age": age}) for age in (None, 29, 30)] == [5, -1, 2]
+
+
+def test_a_default_child_that_holds_for_all_leaves_the_others_their_values() -> None:
+    tree = _children("defaultChild", ("l", -1, LESS), ("r", 2, "<True/>"))
+    assert [from_pmml(tree).value({"age": age}) for age in (None, 29, 30)] == [2, -1, 2]
+
+
+def test_a_tree_that_first_asks_whether_a_value_is_there_is_refused_with_a_strategy() -> None:
+    present = ABSENT.replace("isMissing", "isNotMissing")
+    with pytest.raises(UnsupportedElement, match="value is there") as caught:
+        from_pmml(_children("defaultChild", ("l", -1, present), ("r", 2, "<True/>")))
+    assert caught.value.place.endswith("/Node[1]/Node[1]") and "none" in caught.value.mend
+
+
+TARGETS = '<Targets><Target rescaleFactor="2" rescaleConstant="1"/></Targets>'
+
+
+def _sum(segment: str, more: str = "") -> bytes:
+    """Two times the same tree, added up."""
+    inner = f"<Segment><True/>{segment}</Segment>"
+    schema = '<MiningSchema><MiningField name="age"/></MiningSchema>'
+    model = f'<MiningModel functionName="regression">{schema}{more}'
+    segments = f'<Segmentation multipleModelMethod="sum">{inner}{inner}</Segmentation>'
+    return (HEAD.format(NUMBER) + f"{model}{segments}</MiningModel></PMML>").encode()
+
+
+def _stump(kind: str = "regression", more: str = "") -> str:
+    schema = '<MiningSchema><MiningField name="age"/></MiningSchema>'
+    nodes = f'<Node><True/><Node score="1">{LESS}</Node><Node score="2">{MORE}</Node></Node>'
+    return f'<TreeModel functionName="{kind}">{schema}{more}{nodes}</TreeModel>'
+
+
+def test_each_tree_of_a_sum_is_rescaled_as_it_says_itself() -> None:
+    assert from_pmml(_sum(_stump())).value({"age": 29}) == 2
+    assert from_pmml(_sum(_stump(more=TARGETS))).value({"age": 29}) == 2 * (2 * 1 + 1)
+    assert from_pmml(_sum(_stump(), TARGETS)).value({"age": 29}) == 2 * 2 + 1
+
+
+def test_trees_that_vote_are_refused_alone_and_in_a_sum() -> None:
+    for document in (_sum(_stump("classification")), (HEAD.format(NUMBER) + _stump("classification") + "</PMML>")):
+        with pytest.raises(UnsupportedObjective) as caught:
+            from_pmml(document if isinstance(document, bytes) else document.encode())
+        assert caught.value.place.endswith("TreeModel[1]") and "sum of regression trees" in caught.value.mend
+    voting = _sum(_stump()).replace(b'"sum"', b'"majorityVote"')
+    with pytest.raises(UnsupportedElement, match="majorityVote") as refused:
+        from_pmml(voting)
+    assert refused.value.place.endswith("Segmentation[1]") and "sum of trees" in refused.value.mend
+
+
+def test_a_probability_that_is_rescaled_is_no_log_odds() -> None:
+    bins = '<CategoricalPredictor name="age" value="1" coefficient="2"/>'
+    plain = _regression(bins)
+    assert from_pmml(plain).value({"age": 1}) == 3
+    with pytest.raises(UnsupportedElement, match="rescales") as caught:
+        from_pmml(plain.replace(b"</MiningSchema>", b"</MiningSchema>" + TARGETS.encode(), 1))
+    assert caught.value.place.endswith("Target[1]") and "without rescaling" in caught.value.mend
+
+
+def _chain(field: str, first: str = "") -> bytes:
+    """A tree, and the logit of its output."""
+    schema = '<MiningSchema><MiningField name="age"/></MiningSchema>'
+    tree = first or _stump(more=f"<Output>{field}</Output>")
+    table = '<RegressionTable intercept="1" targetCategory="1"><NumericPredictor name="o" coefficient="3"/>'
+    link = (
+        '<RegressionModel functionName="classification" normalizationMethod="logit"><MiningSchema>'
+        f'<MiningField name="o"/></MiningSchema>{table}</RegressionTable>'
+        '<RegressionTable intercept="0" targetCategory="0"/></RegressionModel>'
+    )
+    segments = f"<Segment><True/>{tree}</Segment><Segment><True/>{link}</Segment>"
+    return (
+        HEAD.format(NUMBER) + f'<MiningModel functionName="classification">{schema}'
+        f'<Segmentation multipleModelMethod="modelChain">{segments}</Segmentation></MiningModel></PMML>'
+    ).encode()
+
+
+def test_the_link_of_a_chain_must_read_the_prediction_itself() -> None:
+    plain = '<OutputField name="o" feature="predictedValue"/>'
+    assert from_pmml(_chain(plain)).value({"age": 29}) == 1 + 3 * 1
+    doubled = '<OutputField name="o" feature="transformedValue"><Apply function="*"/></OutputField>'
+    for output in (doubled, '<OutputField name="o" feature="probability" value="1"/>'):
+        with pytest.raises(UnsupportedElement, match="more than the output") as caught:
+            from_pmml(_chain(output))
+        assert "RegressionTable[1]" in caught.value.place and "logit" in caught.value.mend
+    bins = '<CategoricalPredictor name="age" value="1" coefficient="2"/>'
+    inner = _regression(bins).decode()
+    inner = inner[inner.index("<RegressionModel") : inner.index("</PMML>")]
+    inner = inner.replace("</MiningSchema>", f"</MiningSchema><Output>{plain}</Output>")
+    with pytest.raises(UnsupportedObjective, match="on a probability") as refused:
+        from_pmml(_chain("", inner))
+    assert "Segment[1]" in refused.value.place and "logit" in refused.value.mend
+
+
+RANGE = NUMBER.replace("/>", '><Interval closure="closedClosed" leftMargin="18" rightMargin="75"/></DataField>')
+
+
+def test_numbers_outside_the_declared_ones_are_noted_or_refused() -> None:
+    """The source has no score for an age of 80, or takes it for missing."""
+    rows = _attribute(10, LESS) + _attribute(20, MORE)
+    noted = _read(rows, fields=RANGE)
+    assert noted.value({"age": 80}) == 520 and any("age" in note and "outside" in note for note in noted.notes)
+    said = '<MiningField name="age" invalidValueTreatment="{}"/>'
+    assert not _read(rows, fields=RANGE, schema=said.format("asIs")).notes and not _read(rows).notes
+    with pytest.raises(UnsupportedElement, match="count as missing") as caught:
+        _read(rows, fields=RANGE, schema=said.format("asMissing"))
+    assert caught.value.place.endswith("MiningField[1]") and "asIs" in caught.value.mend
+
+
+def test_a_discretized_field_is_missing_where_no_bin_is() -> None:
+    """And nowhere else: a missing age has a bin of its own here, and an age from 40 has none."""
+    bins = '<DiscretizeBin binValue="low"><Interval closure="openOpen" rightMargin="40"/></DiscretizeBin>'
+    local = (
+        '</MiningSchema><LocalTransformations><DerivedField name="band" optype="categorical" dataType="string">'
+        f'<Discretize field="age" mapMissingTo="none">{bins}</Discretize></DerivedField></LocalTransformations>'
+    )
+
+    def score(predicate: str) -> list[float]:
+        rows = _attribute(1, predicate.replace("age", "band")) + _attribute(0, LESS.replace("lessThan", "isNotMissing"))
+        rows = rows.replace('field="age"', 'field="band"') + _attribute(0, "<True/>")
+        imported = from_pmml(_scorecard(rows).replace(b"</MiningSchema>", local.encode()))
+        return [imported.value({"age": age}) - 500 for age in (30, 40, None)]
+
+    assert score(ABSENT) == [0, 1, 0]
+    assert score('<SimplePredicate field="age" operator="notEqual" value="low"/>') == [0, 0, 1]
+    assert score(_set("isNotIn", "string", "none", 1)) == [1, 0, 0]
+
+
+def test_a_field_computed_by_arithmetic_is_refused() -> None:
+    twice = '<Apply function="*"><FieldRef field="age"/><Constant dataType="double">2</Constant></Apply>'
+    derived = f'<DerivedField name="twice" optype="continuous" dataType="double">{twice}</DerivedField>'
+    rows = _attribute(1, LESS.replace("age", "twice")) + _attribute(2, "<True/>")
+    local = f"</MiningSchema><LocalTransformations>{derived}</LocalTransformations>"
+    with pytest.raises(UnsupportedElement, match="twice") as caught:
+        from_pmml(_scorecard(rows).replace(b"</MiningSchema>", local.encode()))
+    assert caught.value.place.endswith("SimplePredicate[1]") and "without transformations" in caught.value.mend
 
 
 def test_deep_trees_and_strategies_without_a_counterpart_are_refused() -> None:

@@ -114,6 +114,12 @@ def test_unreadable_bins_are_refused(rows: Any, error: type[ScorecardError], mat
     assert "a" in caught.value.place
 
 
+def test_a_label_with_another_separator_is_no_interval_and_needs_a_number() -> None:
+    with pytest.raises(CategoryNotInVocabulary) as caught:
+        _card(("a", "[-inf;8)", 1), ("a", "[8;inf)", 2)).plan(catalogue({"a": [8.0]}), missing=0, unknown=0, **POLICIES)
+    assert "a" in caught.value.place and "categories=" in caught.value.mend
+
+
 def test_closed_and_open_ends_follow_the_brackets() -> None:
     imported = _card(("a", "(-inf,5]", 1), ("a", "(5,inf)", 2))
     assert [imported.value({"a": value}) for value in (5.0, 5.000000000000001)] == [1, 2]

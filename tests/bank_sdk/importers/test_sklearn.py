@@ -13,7 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from bank_sdk import (
     ImportRefused,
@@ -57,6 +57,10 @@ def _whole() -> Pipeline:
     return Pipeline([("coding", coding), ("regression", _regression())])
 
 
+def _weighted() -> ColumnTransformer:
+    return ColumnTransformer([("n", _bins(), NUMBERS)], transformer_weights={"n": 2.0})
+
+
 def _fitted(pipeline: Pipeline, clients: pd.DataFrame, columns: list[str]) -> Pipeline:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -95,6 +99,33 @@ def test_values_outside_the_training_data_fall_in_the_outer_bins(clients: pd.Dat
     np.testing.assert_allclose(ours, pipeline.decision_function(far), atol=1e-12)
 
 
+def test_bins_of_32_bits_cast_their_inputs_before_comparing() -> None:
+    """0.0999999999 becomes 0.10000000149, which is no longer below the edge 0.1."""
+    bins = KBinsDiscretizer(2, strategy="uniform", dtype=np.float32, subsample=None)
+    pipeline = make_pipeline(bins, _regression()).fit(np.array([[0.0], [0.05], [0.15], [0.2]]), [0, 0, 1, 1])
+    imported = from_sklearn(pipeline)
+    for value in (0.0999999999, 0.1, 0.09, 0.0999999978):
+        assert imported.value({"x0": value}) == pytest.approx(pipeline.decision_function([[value]])[0], abs=1e-6)
+
+
+def test_columns_chosen_by_a_mask_are_those_it_marks(clients: pd.DataFrame) -> None:
+    coding = ColumnTransformer([("n", _bins(), [True, False, True])])
+    pipeline = _fitted(make_pipeline(coding, _regression()), clients, NUMBERS)
+    imported = from_sklearn(pipeline)
+    assert {c.name for c in imported.characteristics} == {"limit_bal", "bill_amt1"}
+    ours = [imported.value(row) for row in clients[NUMBERS].to_dict("records")]
+    np.testing.assert_allclose(ours, pipeline.decision_function(clients[NUMBERS]), atol=1e-9)
+
+
+def test_a_softmax_of_two_classes_is_refused(clients: pd.DataFrame) -> None:
+    """Earlier versions have the setting; its probabilities are those of twice the log-odds."""
+    pipeline = _fitted(make_pipeline(_bins(), _regression()), clients, NUMBERS)
+    pipeline[-1].multi_class = "multinomial"
+    with pytest.raises(UnsupportedObjective, match="multinomial") as caught:
+        from_sklearn(pipeline)
+    assert caught.value.place == "step logisticregression" and "multi_class" in caught.value.mend
+
+
 def test_log_odds_become_points_only_with_a_scale_and_a_direction(clients: pd.DataFrame) -> None:
     imported = from_sklearn(_fitted(make_pipeline(_bins(), _regression()), clients, NUMBERS))
     grid = fitting(imported)
@@ -127,6 +158,9 @@ def test_an_unseen_category_needs_a_word_of_the_bank(clients: pd.DataFrame) -> N
         (lambda: make_pipeline(ColumnTransformer([("n", "passthrough", NUMBERS)]), _regression()), "n"),
         (lambda: make_pipeline(OneHotEncoder(min_frequency=50), _regression()), "onehotencoder"),
         (lambda: make_pipeline(SimpleImputer(add_indicator=True), _bins(), _regression()), "simpleimputer"),
+        (lambda: make_pipeline(SplineTransformer(), _regression()), "splinetransformer"),
+        (lambda: make_pipeline(PolynomialFeatures(), _regression()), "polynomialfeatures"),
+        (lambda: make_pipeline(_weighted(), _regression()), "columntransformer"),
     ],
 )
 def test_other_codings_are_refused(pipeline: Callable[[], Pipeline], place: str, clients: pd.DataFrame) -> None:

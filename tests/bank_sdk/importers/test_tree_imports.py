@@ -164,6 +164,15 @@ def test_a_cut_point_off_the_grid_blocks_or_snaps_and_is_listed_once() -> None:
         imported.plan(GRID, edges="refuse", **SAID)
 
 
+def test_values_between_cut_points_that_snap_together_are_listed() -> None:
+    document = json.loads(_file(threshold=0.625))
+    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    tree.update(split_indices=[0, 0, 0, 0, 0], split_conditions=[0.625, 0.5625, 1.0, -1.0, 0.25])
+    imported = trees_from_xgboost(json.dumps(document).encode())
+    (lost,) = imported.plan(GRID, edges="snap", **SAID).lost_bins
+    assert (lost.feature, lost.lower, lost.upper) == ("a", *imported.edges["a"])
+
+
 def test_a_plan_is_for_one_import() -> None:
     one, other = trees_from_xgboost(_file()), trees_from_xgboost(_file(default_left=[0, 0, 0, 0, 0]))
     assert one.digest != other.digest

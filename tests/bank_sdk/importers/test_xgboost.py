@@ -123,6 +123,8 @@ def _tree(document: Any) -> Any:
         lambda d: _tree(d).update(right_children=[7, -1, -1]),
         lambda d: _tree(d).update(split_conditions=[float("nan"), 0.0, 0.0]),
         lambda d: _tree(d).update(split_conditions=[0.5, float("inf"), 0.0]),
+        lambda d: _tree(d).update(split_conditions=[-1e39, 0.0, 0.0]),
+        lambda d: _tree(d).update(split_conditions=[0.5, 1e39, 0.0]),
         lambda d: _tree(d).update(split_indices=[3, 0, 0]),
         lambda d: _tree(d).update(default_left=[0, 0]),
         lambda d: d["learner"]["attributes"].update(best_iteration="9"),
