@@ -3,11 +3,13 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
 from cryptography import x509
 from playwright.sync_api import Page
+from xinyidai.acknowledgement import Acknowledgement
 from xinyidai.authorization import Authorization, Disclosure, read_unverified_authorization, verify_authorization
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.confidential import OpeningKey, SealingKey
@@ -166,3 +168,35 @@ def test_only_an_enclaves_certificate_from_a_trusted_root_is_believed(page: Page
         [tried, authority.pem.decode()],
     )
     assert believed == [True, False, False, False]
+
+
+def test_nothing_counts_as_done_without_the_enclaves_word_for_exactly_it(page: Page) -> None:
+    authority = make_authority("enclave")
+    enclave, other = (authority.issue(Role.ENCLAVE, name).signing_key() for name in ("e-1", "e-2"))
+    firm = SigningKey.generate("ES256")
+    statement, another = (firm.sign({"sub": FIRM, "jti": text}, "statement+jwt") for text in ("a", "b"))
+    grant = "ab" * 32
+    word = Acknowledgement(
+        enclave=parse_enclave_id("e-1"), enterprise=FIRM, kind="revoke", document=signed_digest(statement),
+        authorization=grant, state="revoked", sequence=1, done_at=int(time.time()),
+    )  # fmt: skip
+    tried = [
+        word.sign(enclave),
+        "",
+        word.sign(other),
+        replace(word, kind="pause").sign(enclave),
+        replace(word, document=signed_digest(another)).sign(enclave),
+        replace(word, authorization="cd" * 32).sign(enclave),
+        replace(word, enterprise=parse_uscc(uscc_number(8))).sign(enclave),
+    ]
+    believed = page.evaluate(
+        """async ([tried, root, uscc, statement, grant]) => {
+            const { requireAcknowledgement } = await load('acknowledgements.js');
+            const { certificatesOf } = await load('certificates.js');
+            const device = { uscc, enclaveRoots: certificatesOf(root) };
+            const check = (word) => requireAcknowledgement(device, word, statement, 'revoke', grant);
+            const one = (acknowledgement) => check({ acknowledgement }).then(() => true, () => false);
+            return Promise.all(tried.map(one)); }""",
+        [tried, authority.pem.decode(), str(FIRM), statement, grant],
+    )
+    assert believed == [True, False, False, False, False, False, False]

@@ -1,5 +1,6 @@
 // What an enterprise signs, member for member as proto/xinyidai has it, and the answers only it can read.
 
+import { requireAcknowledgement } from "./acknowledgements.js";
 import { get, post } from "./api.js";
 import { hexDigest, randomText } from "./encoding.js";
 import { newReader, open, publicJwk, seal } from "./jwe.js";
@@ -61,7 +62,10 @@ export async function ownRecords(device, category = "", offset = 0) {
 
 async function state(device, members) {
   const claims = { ...stamp(device.uscc, await enclaveIds()), ...members };
-  return post("/v1/statements", { statement: await sign(device.pair.privateKey, claims, "statement+jwt") });
+  const statement = await sign(device.pair.privateKey, claims, "statement+jwt");
+  const answer = await post("/v1/statements", { statement });
+  await requireAcknowledgement(device, answer, statement, members.action, members.authorization);
+  return answer;
 }
 
 /** @param {"revoke" | "pause" | "resume"} action */
@@ -128,8 +132,10 @@ export async function draftGrant(device, chosen, { reference, digest }) {
 export async function grant(device, draft, shownNotice) {
   const claims = { ...draft, notice_hash: await hexDigest(shownNotice) };
   const token = await sign(device.pair.privateKey, claims, "authz+jwt");
-  await post("/v1/authorizations", { authorization: token });
-  return signedDigest(token);
+  const digest = await signedDigest(token);
+  const answer = await post("/v1/authorizations", { authorization: token });
+  await requireAcknowledgement(device, answer, token, "authorize", digest);
+  return digest;
 }
 
 export { centibitsEach, renderNotice };
