@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from xinyidai.disputes import MAX_LISTED, ObjectionEntry, ObjectionsAnswer, ObjectionsRequest, stage
+from xinyidai.disputes import MAX_LISTED, ObjectionEntry, ObjectionsAnswer, ObjectionsRequest, RuleName, stage
 
 from enclave.authority.deadlines import DeadlineRule
 from enclave.authority.disputes import Dispute, changed_after, disputes
@@ -51,8 +51,9 @@ class ObjectionDesk:
             if room < 0 or len(entries) == MAX_LISTED:
                 break
             entries.append(entry)
+        rule = RuleName(self._rule.code, self._rule.zh, self._rule.en)
         answer = ObjectionsAnswer(
-            self._trust.enclave_id, request.enterprise, request.stamp.nonce, now, len(known), tuple(entries)
+            self._trust.enclave_id, request.enterprise, request.stamp.nonce, now, len(known), rule, tuple(entries)
         )
         return answer.seal(self._trust.receipt_key, request.reader)
 

@@ -214,6 +214,20 @@ class ObjectionEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleName:
+    """The place whose rule sets the deadlines."""
+
+    code: str
+    zh: str
+    en: str
+
+
+def _parse_rule(claims: Claims) -> RuleName:
+    claims.only("code", "zh", "en")
+    return RuleName(claims.text("code", most=32), claims.text("zh", most=64), claims.text("en", most=64))
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectionsAnswer:
     """An enterprise's own objections, newest first, as many as fit; `total` counts them all."""
 
@@ -223,6 +237,7 @@ class ObjectionsAnswer:
     """Nonce of the request it answers."""
     issued_at: int
     total: int
+    rule: RuleName
     entries: tuple[ObjectionEntry, ...]
 
     def seal(self, key: SigningKey, reader: SealingKey) -> str:
@@ -230,7 +245,7 @@ class ObjectionsAnswer:
         fits."""
         members = {
             "iss": self.enclave, "sub": self.enterprise, "jti": self.request, "iat": self.issued_at,
-            "total": self.total,
+            "total": self.total, "rule": {"code": self.rule.code, "zh": self.rule.zh, "en": self.rule.en},
             **({"entries": [entry.claims() for entry in self.entries]} if self.entries else {}),
         }  # fmt: skip
         signed = key.sign(members, OBJECTIONS_TYPE, with_chain=True)
@@ -241,18 +256,22 @@ class ObjectionsAnswer:
 
 def parse_objections(claims: Claims) -> ObjectionsAnswer:
     """Raises `DocumentMalformed`."""
-    claims.only("iss", "sub", "jti", "iat", "total", "entries")
+    claims.only("iss", "sub", "jti", "iat", "total", "rule", "entries")
     try:
         enclave, enterprise = parse_enclave_id(claims.text("iss")), parse_uscc(claims.text("sub"))
     except IdentifierError as error:
         raise DocumentMalformed(str(error)) from error
     entries = claims.objects("entries", most=MAX_LISTED) if "entries" in claims.members else ()
+    rule = claims.members.get("rule")
+    if not isinstance(rule, dict):
+        raise DocumentMalformed("member rule must be an object")
     return ObjectionsAnswer(
         enclave,
         enterprise,
         claims.text("jti", most=64),
         claims.instant("iat"),
         claims.integer("total", 0, 1 << 30),
+        _parse_rule(Claims(rule)),
         tuple(_entry(one) for one in entries),
     )
 

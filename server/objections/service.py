@@ -41,9 +41,9 @@ def note_progress(session: Session, enclave: str, rows: Sequence[Mapping[str, An
         insert_or_update(session, ObjectionProgress, {**row, "enclave": enclave}, "objection_id", _UPDATED)
 
 
-def overview(session: Session, operator: str, now: int) -> Overview:
-    """Raises `OperatorUnnamed`. Call in a writing transaction: the look is noted with it."""
-    look(session, operator, "overview", now)
+def overview(session: Session, operator: str, now: int, what: str = "overview") -> Overview:
+    """Raises `OperatorUnnamed`. Call in a writing transaction: the look is noted with it, as `what`."""
+    look(session, operator, what, now)
     rows = session.exec(select(ObjectionProgress)).all()
     counts: dict[str, int] = {}
     for row in rows:

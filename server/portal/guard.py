@@ -92,9 +92,9 @@ class Guard:
 
         return dependency
 
-    def audited(self, role: AccountRole) -> Session:
+    def audited(self, *roles: AccountRole) -> Session:
         """The same as `require_page`, and the reading is noted before the page is made."""
-        checked = self.require_page(role)
+        checked = self.require_page(*roles)
 
         async def dependency(request: Request) -> Principal:
             found = await checked(request)

@@ -16,6 +16,10 @@ _FRAMES = {
     "/grant": "grant.html",
     "/authorizations": "authorizations.html",
     "/usage": "usage.html",
+    "/objections": "objections.html",
+    "/requests": "requests.html",
+    "/answer": "answer.html",
+    "/delegates": "delegates.html",
 }
 
 

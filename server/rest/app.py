@@ -89,7 +89,7 @@ def build_rest(
     app.include_router(public_routes(database, enclaves, quality))
     app.include_router(page_routes(quality))
     app.include_router(dashboard_page_routes(dashboard))
-    include_portal(app, Guard(accounts, limits.sign_ins))
+    include_portal(app, Guard(accounts, limits.sign_ins), database)
     app.include_router(verify_routes())
     app.include_router(health_routes(database, enclaves))
     app.add_exception_handler(RequestValidationError, _not_valid)

@@ -5,22 +5,27 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from cryptography import x509
+from joserfc.jwk import ECKey
 from playwright.sync_api import Page
 from xinyidai.acknowledgement import Acknowledgement
 from xinyidai.authorization import Authorization, Disclosure, read_unverified_authorization, verify_authorization
 from xinyidai.catalogue import builtin_catalogue
 from xinyidai.confidential import OpeningKey, SealingKey
-from xinyidai.disputes import open_objection
+from xinyidai.delegation import key_claims
+from xinyidai.disputes import ObjectionKind, open_objection
 from xinyidai.identifiers import parse_bank_id, parse_enclave_id, parse_uscc
 from xinyidai.identity import Role
 from xinyidai.notice import render_notice
 from xinyidai.parameters import LINEAR_4096_T1024
-from xinyidai.purposes import PURPOSES
+from xinyidai.proposals import Proposal, check_narrower, check_within_proposal
+from xinyidai.purposes import DAY_SECONDS, PURPOSES
 from xinyidai.receipt import RECEIPT_TYPE
-from xinyidai.signing import Claims, SigningKey, VerifyingKey, read_header, signed_digest
+from xinyidai.requests import Stamp
+from xinyidai.signing import Claims, SigningKey, VerifyingKey, read_header, read_unverified, signed_digest
 
 from tests.support.certificates import Authority, make_authority
 from tests.support.parties import uscc_number
@@ -62,6 +67,8 @@ def random_grant(random: Random) -> Authorization:
         max_assessments=random.randint(1, 60),
         catalogue=CATALOGUE.reference,
         catalogue_digest=CATALOGUE.digest,
+        parent=random.choice([None, "ab" * 32]),
+        request=random.choice([None, "cd" * 32]),
     )
 
 
@@ -200,3 +207,87 @@ def test_nothing_counts_as_done_without_the_enclaves_word_for_exactly_it(page: P
         [tried, authority.pem.decode(), str(FIRM), statement, grant],
     )
     assert believed == [True, False, False, False, False, False, False]
+
+
+def test_an_objection_opens_for_the_enclave_and_all_are_equally_long(page: Page) -> None:
+    enclave = OpeningKey.generate()
+    texts = ["", '七月已补缴 <b>&"', "字" * 1000]
+    sealed = page.evaluate(
+        """async ([texts, key]) => {
+            const { sealObjection } = await load('documents.js');
+            const one = (text) => sealObjection('tax_payment', '记录-1', { kind: 'wrong_list', text }, key);
+            return Promise.all(texts.map(one)); }""",
+        [texts, enclave.public.claims()],
+    )
+    opened = [open_objection(one, enclave) for one in sealed]
+    assert [one.text for one in opened] == texts and len({len(one) for one in sealed}) == 1
+    assert {(one.record.record_id, one.kind) for one in opened} == {("记录-1", ObjectionKind.WRONG_LIST)}
+
+
+def test_what_accepts_a_request_or_narrows_a_grant_is_never_wider_whatever_was_chosen(page: Page) -> None:
+    """The enclave's own check passes what the browser drafts, also when more was typed than there is."""
+    random = Random(9)
+    parents = [replace(random_grant(random), term_end=None, parent=None) for _ in range(40)]
+    chosen = [
+        {"categories": list(one.categories[:1]), "uses": random.randint(1, 90), "days": random.randint(1, 500),
+         "precision": random.randint(0, 31)}
+        for one in parents
+    ]  # fmt: skip
+    begin = int(time.time()) - 1000
+    parents = [replace(one, not_before=begin, expires_at=begin + 90 * DAY_SECONDS) for one in parents]
+    proposals = [_proposal(one) for one in parents]
+    accepted, narrowed = page.evaluate(
+        """async ([chosen, parents, proposals, uscc]) => {
+            const { acceptDraft, narrowDraft } = await load('consent.js');
+            const bank = { id: 'bank-a', certificate_thumbprint: 't'.repeat(43) };
+            const request = (terms) => ({ digest: 'e'.repeat(64), terms, bank });
+            const entry = (terms) => ({ digest: 'f'.repeat(64), terms, assessments: 0 });
+            return [chosen.map((one, at) => acceptDraft({ uscc }, request(proposals[at]), one)),
+                chosen.map((one, at) => narrowDraft(entry(parents[at]), one))]; }""",
+        [chosen, [one.claims() for one in parents], [_claims(one) for one in proposals], FIRM],
+    )
+    key = SigningKey.generate("ES256")
+
+    def read(draft: dict[str, Any]) -> Authorization:
+        return verify_authorization(key.sign({**draft, "notice_hash": "0" * 64}, "authz+jwt"), key.public)
+
+    for parent, proposal, one, other in zip(parents, proposals, accepted, narrowed, strict=True):
+        check_within_proposal(read(one), proposal, "bank-a", "t" * 43)
+        check_narrower(read(other), parent, parent.max_assessments)
+        assert (read(one).request, read(other).parent) == ("e" * 64, "f" * 64)
+
+
+def _proposal(like: Authorization) -> Proposal:
+    names = (
+        "enterprise", "categories", "purpose", "purpose_version", "disclosure", "precision_points", "max_assessments",
+        "catalogue", "catalogue_digest",
+    )  # fmt: skip
+    stamp = Stamp(like.bank, like.enclaves, "n" * 24, like.issued_at, like.issued_at + 240)
+    terms: dict[str, Any] = {name: getattr(like, name) for name in names}
+    return Proposal(stamp, valid_days=60, respond_by=like.issued_at + DAY_SECONDS, **terms)
+
+
+def _claims(proposal: Proposal) -> dict[str, Any]:
+    raw = proposal.sign(make_authority("Banks").issue(Role.BANK, "bank-a").signing_key())
+    return dict(read_unverified(raw).members)
+
+
+def test_a_delegates_key_is_read_as_the_enclave_reads_it_and_a_private_key_is_turned_away(page: Page) -> None:
+    keys = [SigningKey.generate("ES256"), SigningKey.generate("Ed25519")]
+    good = [json.dumps({**key_claims(key.public), "alg": "x", "kid": "7"}) for key in keys]
+    good.append(keys[0].public.to_pem().decode())
+    private = ECKey.generate_key("P-256", private=True).as_dict(private=True)
+    bad = [json.dumps(private), "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----"]
+    bad += ["", "null", "[1]", "-----BEGIN PUBLIC KEY-----"]
+    bad += ['{"kty":"EC","crv":"P-256","x":"A"}', '{"kty":"RSA","n":"x","e":"y"}']
+    read, refused = page.evaluate(
+        """async ([good, bad]) => {
+            const { readKey } = await load('consent.js');
+            return [await Promise.all(good.map(readKey)),
+                await Promise.all(bad.map((text) => readKey(text).then(() => '', (error) => error.message)))]; }""",
+        [good, bad],
+    )
+    expected = [keys[0].public, keys[1].public, keys[0].public]
+    assert [one["thumbprint"] for one in read] == [key.thumbprint for key in expected]
+    assert [one["key"] for one in read] == [key_claims(key) for key in expected]
+    assert refused == ["private", "private", *["key"] * 6]

@@ -75,7 +75,7 @@ def test_an_enterprise_grants_watches_pauses_revokes_and_disputes(
     first = page.locator("#records article").first
     first.get_by_role("button").click()
     shot("dispute")
-    page.locator("#confirm button[value=yes]").click()
+    page.locator("#objection button[value=yes]").click()
     expect(page.locator("#status.good")).to_be_visible()
     expect(page.locator("#records .tag.warn")).to_have_count(1)
     shot("disputed")

@@ -18,6 +18,7 @@ from xinyidai.disputes import (
     ObjectionsAnswer,
     Outcome,
     RecordName,
+    RuleName,
     open_objection,
     parse_decision,
     parse_objection,
@@ -36,6 +37,7 @@ from tests.support.parties import uscc_number
 FIRM = parse_uscc(uscc_number(1))
 STAMP = Stamp(FIRM, (parse_enclave_id("e-1"),), "n" * 24, 1000, 1240)
 ENCLAVES = make_authority("Enclaves")
+PLACE = RuleName("lianyungang", "连云港(江苏省)", "Lianyungang (Jiangsu)")
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Cf"]), min_size=1, max_size=40)
 
 
@@ -202,6 +204,6 @@ class TestObjections:
     )
     def test_the_answer_opens_for_who_asked(self, entries: tuple[ObjectionEntry, ...]) -> None:
         reader, key = OpeningKey.generate(), SigningKey.generate()
-        answer = ObjectionsAnswer(parse_enclave_id("e"), FIRM, "n" * 16, 7, len(entries), entries)
+        answer = ObjectionsAnswer(parse_enclave_id("e"), FIRM, "n" * 16, 7, len(entries), PLACE, entries)
         raw = reader.open(answer.seal(key, reader.public)).decode()
         assert parse_objections(key.public.verify(raw, OBJECTIONS_TYPE)) == answer

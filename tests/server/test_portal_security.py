@@ -19,7 +19,8 @@ from xinyidai.identity import Role
 
 from server.accounts.limits import RateLimiter
 from server.accounts.models import AccountRole
-from server.commands import add_staff_member, drop_staff_member
+from server.commands import add_staff_member, drop_staff_member, open_database
+from server.objections.service import looks
 from server.rest.app import Limits, build_rest
 from tests.server.test_rest_edge import assert_problem
 from tests.support.authenticator import Authenticator
@@ -32,6 +33,7 @@ from tests.support.portal import COOKIE, PortalClient, random_token
 PUBLIC = ("/portal/sign-in", "/portal/setup", "/operator/sign-in", "/operator/enrol")
 OWN = (
     "/portal", "/portal/records", "/portal/grant", "/portal/authorizations", "/portal/usage", "/portal/account",
+    "/portal/objections", "/portal/requests", "/portal/answer", "/portal/delegates",
 )  # fmt: skip
 
 
@@ -277,6 +279,31 @@ class TestStaff:
         assert portal.enrol("department", "rsj-1", code).json() == {"next": "/operator/account"}
         assert portal.http.get("/operator").headers["location"] == "/operator/sign-in"
         assert portal.http.get("/operator/account").status_code == 200
+
+    def test_both_see_how_far_objections_are_and_every_look_is_recorded_by_its_id(
+        self, portal: PortalClient, platform: PlatformUnderTest
+    ) -> None:
+        asked = "/operator/objections"
+        assert portal.http.get(asked).headers["location"] == "/operator/sign-in"
+        for role, staff_id, what in (
+            (AccountRole.OPERATOR, "zhao", "overview"),
+            (AccountRole.DEPARTMENT, "swj-1", "overview by a department"),
+        ):
+            code = add_staff_member(platform.settings, role, staff_id, "Somebody")
+            portal.enrol(role, staff_id, code)
+            page = portal.http.get(asked)
+            assert page.status_code == 200
+            assert ("xyd-upload decide" in page.text) is (role is AccountRole.DEPARTMENT)
+            database = open_database(platform.settings)
+            with database.transaction("test") as session:
+                look = looks(session, 1)[0]
+                assert (look.operator, look.what) == (staff_id, what)
+            database.close()
+            portal.forget()
+
+    def test_an_enterprise_opens_no_page_of_staff(self, portal: PortalClient, firms: list[RawEnterprise]) -> None:
+        portal.sign_in(firms[0])
+        assert portal.http.get("/operator/objections").headers["location"] == "/operator/sign-in"
 
     def test_who_is_removed_is_out_at_once(self, portal: PortalClient, platform: PlatformUnderTest) -> None:
         code = add_staff_member(platform.settings, AccountRole.OPERATOR, "wang", "王")

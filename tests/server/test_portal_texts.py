@@ -8,6 +8,7 @@ PORTAL = files("server.portal")
 TEXTS: dict[str, list[str]] = json.loads(PORTAL.joinpath("static/texts.json").read_text())
 MADE = (
     "state_", "rule_", "kind_", "role_", "done_", "proven_", "pause_", "resume_", "revoke_", "dispute_", "withdraw_",
+    "objection_", "stage_", "power_", "act_",
 )  # fmt: skip
 """Beginnings of keys that are put together from a word of the service."""
 

@@ -9,22 +9,24 @@ import { centibitsEach, renderNotice } from "./notice.js";
 
 const LIFETIME_SECONDS = 240;
 const RECORD_NAME_BYTES = 2048;
+const OBJECTION_BYTES = 5600;
 const MAX_PAGES = 1000;
 export const DAY_SECONDS = 86_400;
 
-const now = () => Math.floor(Date.now() / 1000);
+/** Seconds since 1970-01-01 UTC. */
+export const now = () => Math.floor(Date.now() / 1000);
 
-async function enclaveIds() {
+export async function enclaveIds() {
   return (await get("/v1/enclaves")).enclaves.map(({ id }) => id);
 }
 
-function stamp(uscc, audience, nonce = randomText(24)) {
+export function stamp(uscc, audience, nonce = randomText(24)) {
   const iat = now();
   return { iss: uscc, sub: uscc, aud: audience, jti: nonce, iat, exp: iat + LIFETIME_SECONDS };
 }
 
 /** @param {import("./device.js").Device} device */
-async function access(device) {
+export async function access(device) {
   return sign(device.pair.privateKey, stamp(device.uscc, await enclaveIds()), "access+jwt");
 }
 
@@ -60,7 +62,8 @@ export async function ownRecords(device, category = "", offset = 0) {
   return { records: [], ...found };
 }
 
-async function state(device, members) {
+/** Sign a statement and submit it. */
+export async function state(device, members) {
   const claims = { ...stamp(device.uscc, await enclaveIds()), ...members };
   const statement = await sign(device.pair.privateKey, claims, "statement+jwt");
   const answer = await post("/v1/statements", { statement });
@@ -76,10 +79,24 @@ export function setBudget(device, centibits, bank) {
   return state(device, { action: "set_budget", centibits, ...(bank ? { client_id: bank } : {}) });
 }
 
-/** @param {"dispute" | "withdraw_dispute"} action @param {JsonWebKey} disputeKey of the enclave */
-export async function dispute(device, action, category, recordId, disputeKey) {
+/**
+ * An objection for the enclave and the record's department alone, always of one length.
+ * @param {{kind: string, text: string}} said the text without control characters @param {JsonWebKey} disputeKey
+ */
+export function sealObjection(category, recordId, { kind, text }, disputeKey) {
+  const members = { category, record_id: recordId, kind, ...(text ? { text } : {}) };
+  return seal(JSON.stringify(members), OBJECTION_BYTES, disputeKey);
+}
+
+/** @param {{kind: string, text: string}} said @param {JsonWebKey} disputeKey of the enclave */
+export async function dispute(device, category, recordId, said, disputeKey) {
+  return state(device, { action: "dispute", record: await sealObjection(category, recordId, said, disputeKey) });
+}
+
+/** @param {JsonWebKey} disputeKey of the enclave */
+export async function withdrawDispute(device, category, recordId, disputeKey) {
   const name = JSON.stringify({ category, record_id: recordId });
-  return state(device, { action, record: await seal(name, RECORD_NAME_BYTES, disputeKey) });
+  return state(device, { action: "withdraw_dispute", record: await seal(name, RECORD_NAME_BYTES, disputeKey) });
 }
 
 /** @returns {Promise<{document: any, reference: string, digest: string}>} checked against its digest */
@@ -140,7 +157,7 @@ export async function grant(device, draft, shownNotice) {
 
 export { centibitsEach, renderNotice };
 
-/** Every authorization; one that this device's key did not sign was revoked with the key that did. */
+/** Every authorization. What neither this device's key nor a delegate signed was revoked with the key that did. */
 export async function authorizations(device) {
   const { authorizations: entries } = await get("/v1/authorizations", { access: await access(device) });
   return Promise.all(
@@ -149,7 +166,8 @@ export async function authorizations(device) {
       try {
         return { ...found, terms: await verify(entry.authorization, "authz+jwt", device.pair.publicKey) };
       } catch {
-        return { ...found, terms: readUnverified(entry.authorization), state: "revoked" };
+        const state = entry.signed_by ? entry.state : "revoked";
+        return { ...found, terms: readUnverified(entry.authorization), state };
       }
     }),
   );

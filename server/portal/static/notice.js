@@ -34,6 +34,8 @@ export function renderNotice(claims, catalogue, terms) {
     `即使银行作弊,每次评估最多得知 ${number(each)} 比特,全部评估合计最多 ${number(total)} 比特,` +
       `即最多 ${facts} 个由银行自选的“是或否”的事实。`,
     `数据域:${enclaves}。`,
+    ...(details.parent ? [`本授权取代您此前的授权 ${details.parent.slice(0, 16)},后者同时终止。`] : []),
+    ...(details.request ? [`本授权答复该银行的授权请求 ${details.request.slice(0, 16)}。`] : []),
     "您可以随时暂停或撤销本授权,撤销立即生效;每次使用您都能看到。",
     "",
     `[Notice of authorization / version ${terms.notice_version}]`,
@@ -46,6 +48,8 @@ export function renderNotice(claims, catalogue, terms) {
     `Even if the bank cheats, it learns at most ${number(each)} bits an assessment and ${number(total)} bits ` +
       `in all: at most ${facts} yes/no facts of its own choosing.`,
     `Data domain: ${enclaves}.`,
+    ...(details.parent ? [`It replaces your authorization ${details.parent.slice(0, 16)}, which ends at the same moment.`] : []),
+    ...(details.request ? [`It answers the bank's request ${details.request.slice(0, 16)}.`] : []),
     "You may pause or revoke this at any time, with immediate effect, and you see every use.",
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 import { get } from "./api.js";
 import { authorizations, changeState, DAY_SECONDS } from "./documents.js";
+import { reconfirm } from "./consent.js";
 import { action, attempt, byId, confirmed, facts, h, moment, ownDevice, said, say, t } from "./page.js";
 
 const REMIND_DAYS = 30;
@@ -23,6 +24,22 @@ function button(entry, verb) {
   return h("button", { type: "button", class: kind, onclick: action(work), "aria-label": `${t(verb)} ${entry.terms.client_id} ${entry.digest.slice(0, 8)}` }, t(verb));
 }
 
+/** For monitoring that has gone on for long. It asks nothing: pressing it changes no right. */
+function stillMeant(entry) {
+  const work = async () => {
+    await reconfirm(device, entry.digest);
+    await show();
+    return say(t("done_reconfirm"), "good");
+  };
+  const name = `${t("reconfirm")} ${entry.terms.client_id} ${entry.digest.slice(0, 8)}`;
+  return h("p", { class: "warning" }, `${t("reconfirm_due")} `, h("button", { type: "button", onclick: action(work), "aria-label": name }, t("reconfirm")));
+}
+
+function narrowing(entry) {
+  const name = `${t("narrow")} ${entry.terms.client_id} ${entry.digest.slice(0, 8)}`;
+  return h("a", { class: "button", href: `/portal/answer?authorization=${entry.digest}`, "aria-label": name }, t("narrow"));
+}
+
 function card(entry) {
   const [details] = entry.terms.authorization_details;
   const state = stateOf(entry);
@@ -37,9 +54,12 @@ function card(entry) {
     [t("what_bank_gets"), t(details.disclosure)],
     [t("categories_used"), String(details.categories.length)],
     [t("digest"), entry.digest.slice(0, 16)],
+    ...(entry.signed_by ? [[t("signed_by"), entry.signed_by]] : []),
   ]);
   const buttons = (ACTIONS[state] ?? []).map((verb) => button(entry, verb));
-  return h("article", { class: "card", "data-digest": entry.digest, "data-state": state }, head, list, ...soon, h("div", { class: "actions" }, ...buttons));
+  if (["active", "paused"].includes(state)) buttons.unshift(narrowing(entry));
+  const long = entry.reconfirm_due ? [stillMeant(entry)] : [];
+  return h("article", { class: "card", "data-digest": entry.digest, "data-state": state }, head, list, ...soon, ...long, h("div", { class: "actions" }, ...buttons));
 }
 
 async function show() {

@@ -1,4 +1,4 @@
-import { catalogue, dispute, ownRecords } from "./documents.js";
+import { catalogue, dispute, ownRecords, withdrawDispute } from "./documents.js";
 import { action, attempt, byId, confirmed, facts, h, hasText, moment, monthText, ownDevice, said, say, t } from "./page.js";
 
 const query = new URLSearchParams(location.search);
@@ -13,15 +13,40 @@ function tag(rule) {
 }
 
 function button(record, key) {
-  const kind = record.rule === "disputed" ? "withdraw_dispute" : "dispute";
-  const word = record.rule === "disputed" ? "withdraw" : "dispute";
-  const work = async () => {
-    if (!(await confirmed(t(`${word}_title`), t(`${word}_text`), record.record_id))) return say("");
-    await dispute(device, kind, category, record.record_id, key);
+  const withdrawing = record.rule === "disputed";
+  const word = withdrawing ? "withdraw" : "dispute";
+  const withdraw = async () => {
+    if (!(await confirmed(t("withdraw_title"), t("withdraw_text"), record.record_id))) return say("");
+    await withdrawDispute(device, category, record.record_id, key);
     await show();
-    return say(t(`done_${kind}`), "good");
+    return say(t("done_withdraw_dispute"), "good");
   };
+  const object = async () => {
+    const objection = await objected(record.record_id);
+    if (!objection) return say("");
+    await dispute(device, category, record.record_id, objection, key);
+    await show();
+    return say(t("done_dispute"), "good");
+  };
+  const work = withdrawing ? withdraw : object;
   return h("button", { type: "button", onclick: action(work), "aria-label": `${t(word)} ${record.record_id}` }, t(word));
+}
+
+/** Ask what is wrong. @returns {Promise<{kind: string, text: string} | undefined>} none: not to be signed */
+function objected(recordId) {
+  const dialog = byId("objection");
+  byId("objection-form").reset();
+  byId("objection-about").textContent = recordId;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    const answer = () => {
+      if (dialog.returnValue !== "yes") return resolve(undefined);
+      const text = byId("objection-text").value.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
+      return resolve({ kind: byId("objection-kind").value, text });
+    };
+    dialog.addEventListener("close", answer, { once: true });
+  });
 }
 
 function card(record, key) {
