@@ -16,6 +16,9 @@ _FRAMES = {
     "/grant": "grant.html",
     "/authorizations": "authorizations.html",
     "/usage": "usage.html",
+    "/finance": "finance.html",
+    "/white-list": "white_list.html",
+    "/loans": "loans.html",
 }
 
 

@@ -2,10 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
 from random import Random
 
-import pytest
 from cryptography import x509
 from playwright.sync_api import Page
 from xinyidai.authorization import Authorization, Disclosure, read_unverified_authorization, verify_authorization
@@ -25,17 +23,6 @@ from tests.support.parties import uscc_number
 
 FIRM = parse_uscc(uscc_number(7))
 CATALOGUE = builtin_catalogue()
-
-
-@pytest.fixture
-def page(browse: Callable[..., Page], origin: str) -> Page:
-    """Where modules can be loaded from."""
-    opened = browse(origin=origin)
-    opened.evaluate(
-        """() => { const base = document.querySelector('link[rel=stylesheet]').href.replace('style.css', '');
-        globalThis.load = (name) => import(base + name); }"""
-    )
-    return opened
 
 
 def random_grant(random: Random) -> Authorization:

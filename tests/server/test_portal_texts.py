@@ -8,6 +8,8 @@ PORTAL = files("server.portal")
 TEXTS: dict[str, list[str]] = json.loads(PORTAL.joinpath("static/texts.json").read_text())
 MADE = (
     "state_", "rule_", "kind_", "role_", "done_", "proven_", "pause_", "resume_", "revoke_", "dispute_", "withdraw_",
+    "demand_", "place_", "decline_", "offer_", "loan_", "class_", "report_", "guarantee_", "repayment_", "industry_",
+    "instalment_", "told_",
 )  # fmt: skip
 """Beginnings of keys that are put together from a word of the service."""
 

@@ -11,19 +11,19 @@ const RECORD_NAME_BYTES = 2048;
 const MAX_PAGES = 1000;
 export const DAY_SECONDS = 86_400;
 
-const now = () => Math.floor(Date.now() / 1000);
+export const now = () => Math.floor(Date.now() / 1000);
 
-async function enclaveIds() {
+export async function enclaveIds() {
   return (await get("/v1/enclaves")).enclaves.map(({ id }) => id);
 }
 
-function stamp(uscc, audience, nonce = randomText(24)) {
+export function stamp(uscc, audience, nonce = randomText(24)) {
   const iat = now();
   return { iss: uscc, sub: uscc, aud: audience, jti: nonce, iat, exp: iat + LIFETIME_SECONDS };
 }
 
 /** @param {import("./device.js").Device} device */
-async function access(device) {
+export async function access(device) {
   return sign(device.pair.privateKey, stamp(device.uscc, await enclaveIds()), "access+jwt");
 }
 
