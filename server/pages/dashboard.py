@@ -1,12 +1,14 @@
-"""The page of the dashboard: tables and columns by month, without a script."""
+"""The page of the dashboard: tables and columns by month, which need no script, and one chart that does."""
 
+import gzip
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from xinyidai.catalogue import Text
 
 from server.dashboard.board import LEAST_ENTERPRISES, SHARES, Board, Cell
@@ -15,6 +17,10 @@ from server.errors import RequestInvalid
 from server.pages.charts import Chart, month_chart, month_text, percent
 from server.pages.quality import PAGE_HEADERS
 
+_HEADERS: Final = {
+    **PAGE_HEADERS,
+    "Content-Security-Policy": f"{PAGE_HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'",
+}
 _ALL: Final = "全部 / all"
 _NOTHING: Final = "—"
 _SHARES: Final[Mapping[str, Text]] = {
@@ -71,9 +77,22 @@ def dashboard_page_routes(dashboard: DashboardService) -> APIRouter:
     @router.get("/dashboard")
     async def dashboard_page(county: Annotated[str, Query(max_length=6)] = "") -> HTMLResponse:
         page = render(template.render, await dashboard.board(), county)
-        return HTMLResponse(page, headers=PAGE_HEADERS)
+        return HTMLResponse(page, headers=_HEADERS)
 
+    _add_script(router, "dashboard.js", files("server.pages").joinpath("static/dashboard.js").read_bytes())
+    vendor = files("server.portal").joinpath("static/vendor")
+    _add_script(router, "echarts.js", vendor.joinpath("echarts.simple.min.js").read_bytes())
     return router
+
+
+def _add_script(router: APIRouter, name: str, content: bytes) -> None:
+    zipped = gzip.compress(content, mtime=0)
+
+    @router.get(f"/pages/{name}")
+    async def script(request: Request) -> Response:
+        fits = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {**_HEADERS, "Vary": "Accept-Encoding", **({"Content-Encoding": "gzip"} if fits else {})}
+        return Response(zipped if fits else content, media_type="text/javascript; charset=utf-8", headers=headers)
 
 
 def render(template: Callable[..., str], board: Board, county: str) -> str:
@@ -94,4 +113,5 @@ def render(template: Callable[..., str], board: Board, county: str) -> str:
         months=[(month_text(cell.month), cell) for cell in months],
         charts=share_charts(months) if months else (),
         show=show,
+        titles={name: f"{title.zh} / {title.en}" for name, title in _COLUMNS.items()},
     )

@@ -62,6 +62,7 @@ def page_routes(quality: QualityService) -> APIRouter:
     )
     template = templates.get_template("quality.html")
     style = files("server.pages").joinpath("static/style.css").read_bytes()
+    icon = files("server.portal").joinpath("static/icon.svg").read_bytes()
 
     @router.get("/quality")
     async def board_page(category: Annotated[str, Query(max_length=64)] = "") -> HTMLResponse:
@@ -82,5 +83,9 @@ def page_routes(quality: QualityService) -> APIRouter:
     @router.get("/pages/style.css")
     async def style_sheet() -> Response:
         return Response(style, media_type="text/css", headers=PAGE_HEADERS)
+
+    @router.get("/pages/icon.svg")
+    async def page_icon() -> Response:
+        return Response(icon, media_type="image/svg+xml", headers=PAGE_HEADERS)
 
     return router

@@ -6,9 +6,11 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 from xinyidai.authorization import BY_CATEGORY_PRECISION
+from xinyidai.catalogue import builtin_catalogue
 from xinyidai.notice import NOTICE_VERSION
 from xinyidai.parameters import LINEAR_4096_T1024
 from xinyidai.purposes import PURPOSES
+from xinyidai.whitelist.scorecard import public_scorecard
 
 from server.accounts.models import AccountRole
 from server.accounts.passkeys import credential_id_of
@@ -52,7 +54,9 @@ class Enrolment(EnrolmentCode):
 
 
 def terms() -> dict[str, Any]:
-    """What a grant is made from. The enclave holds every grant against its own; a wrong table here is refused there."""
+    """What a grant and an opt-in to the white list are made from. The enclave holds each against its own; a wrong table
+    here is refused there."""
+    scorecard = public_scorecard(builtin_catalogue())
     return {
         "notice_version": NOTICE_VERSION,
         "by_category_precision": BY_CATEGORY_PRECISION,
@@ -71,6 +75,13 @@ def terms() -> dict[str, Any]:
             }
             for purpose in PURPOSES.values()
         ],
+        "white_list": {
+            "reference": scorecard.reference,
+            "digest": scorecard.digest,
+            "zh": scorecard.title.zh,
+            "en": scorecard.title.en,
+            "categories": scorecard.categories,
+        },
     }
 
 

@@ -20,6 +20,9 @@ _FRAMES = {
     "/requests": "requests.html",
     "/answer": "answer.html",
     "/delegates": "delegates.html",
+    "/finance": "finance.html",
+    "/white-list": "white_list.html",
+    "/loans": "loans.html",
 }
 
 

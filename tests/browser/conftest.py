@@ -56,7 +56,7 @@ def plant(records: Path) -> None:
 @pytest.fixture(scope="session")
 def portal_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """40 synthetic enterprises in the real enclave and the real server, and bank-a."""
-    patient = {"enclave_deadline_seconds": PATIENCE_MS // 1000}
+    patient = {"enclave_deadline_seconds": PATIENCE_MS // 1000, "dashboard_seconds": 0}
     root = tmp_path_factory.mktemp("portal") / "d"
     with city_system(root, enterprises=40, banks=("bank-a",), server=patient, prepare=plant) as system:
         yield system
@@ -177,3 +177,14 @@ def browse(playwright: Playwright, chromium: str, profile: Path) -> Iterator[Cal
     for context in opened:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def page(browse: Callable[..., Page], origin: str) -> Page:
+    """Where modules can be loaded from."""
+    opened = browse(origin=origin)
+    opened.evaluate(
+        """() => { const base = document.querySelector('link[rel=stylesheet]').href.replace('style.css', '');
+        globalThis.load = (name) => import(base + name); }"""
+    )
+    return opened

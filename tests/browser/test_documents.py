@@ -2,12 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Any
 
-import pytest
 from cryptography import x509
 from joserfc.jwk import ECKey
 from playwright.sync_api import Page
@@ -32,17 +30,6 @@ from tests.support.parties import uscc_number
 
 FIRM = parse_uscc(uscc_number(7))
 CATALOGUE = builtin_catalogue()
-
-
-@pytest.fixture
-def page(browse: Callable[..., Page], origin: str) -> Page:
-    """Where modules can be loaded from."""
-    opened = browse(origin=origin)
-    opened.evaluate(
-        """() => { const base = document.querySelector('link[rel=stylesheet]').href.replace('style.css', '');
-        globalThis.load = (name) => import(base + name); }"""
-    )
-    return opened
 
 
 def random_grant(random: Random) -> Authorization:

@@ -9,6 +9,8 @@ TEXTS: dict[str, list[str]] = json.loads(PORTAL.joinpath("static/texts.json").re
 MADE = (
     "state_", "rule_", "kind_", "role_", "done_", "proven_", "pause_", "resume_", "revoke_", "dispute_", "withdraw_",
     "objection_", "stage_", "power_", "act_",
+    "demand_", "place_", "decline_", "offer_", "loan_", "class_", "report_", "guarantee_", "repayment_", "industry_",
+    "instalment_", "told_",
 )  # fmt: skip
 """Beginnings of keys that are put together from a word of the service."""
 

@@ -10,12 +10,13 @@ export class Refused extends Error {
 
 /**
  * @param {string} method @param {string} path
- * @param {{body?: object, access?: string}} [more] `access`: a signed document that opens what is read
+ * @param {{body?: object, access?: string, scheme?: string}} [more] `access`: a signed document that opens what is read;
+ *   `scheme`: which kind of document it is
  */
-export async function call(method, path, { body, access } = {}) {
+export async function call(method, path, { body, access, scheme = "Access" } = {}) {
   const headers = { Accept: "application/json" };
   if (body) headers["Content-Type"] = "application/json";
-  if (access) headers.Authorization = `Access ${access}`;
+  if (access) headers.Authorization = `${scheme} ${access}`;
   const token = document.querySelector('meta[name="csrf"]')?.content;
   if (token && path.startsWith("/portal/")) headers["X-CSRF-Token"] = token;
   const answer = await fetch(path, { method, headers, body: body && JSON.stringify(body), cache: "no-store" });
