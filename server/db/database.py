@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 _THREADS: Final = 4
-_BUSY_SECONDS: Final = 5
+_BUSY_SECONDS: Final = 30
 # Parameters hold signed documents, which must not reach a log inside an error's text.
 _ENGINE: Final[dict[str, Any]] = {"pool_size": _THREADS, "max_overflow": 1, "hide_parameters": True}
 _WRITES: Final = "xyd_writes"

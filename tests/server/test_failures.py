@@ -149,7 +149,7 @@ async def reason_of(call: Any) -> Reason | None:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 (what it waits for happens in other tasks' data)
             await asyncio.sleep(0.01)
 
@@ -234,6 +234,7 @@ async def test_a_stream_takes_no_more_than_the_enclave_can_work_on(deployment: D
     async with scene(deployment) as here:
         requests = [here.request() for _ in range(40)]
         call = here.stub.AssessMany(iter(requests))
+        await until(lambda: len(here.enclave.received) >= 8)
         await asyncio.sleep(0.5)
         assert len(here.enclave.received) == 8
         here.enclave.go.set()
@@ -328,7 +329,7 @@ async def test_an_upload_of_a_model_that_falls_silent_is_closed_on_both_sides(de
 
 async def until_overloaded(here: Scene) -> None:
     """Until the one place there is, is taken."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await here.stub.ListModels(model_pb2.ListModelsRequest())
