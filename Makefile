@@ -72,8 +72,8 @@ bench: setup           ## Benchmarks, always beside a rival or a plaintext twin 
 bench-records: setup   ## Records a second of every stage and peak memory, two sizes; XYD_BENCH_RECORDS=100000 XYD_BENCH_MONTHS=92 is 50 million
 	$(BIN)/python -m tests.load.records
 
-agree: .venv/complete ## The long campaign of comparing the features with Spark and with a slow reference
-	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/enclave/features --timeout 3600
+agree: .venv/complete ## The long campaign of comparing: features with Spark and a slow reference, models with their own libraries
+	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/enclave/features tests/integration/test_every_format.py --timeout 3600
 
 fault: setup           ## The long campaign of killing the enclave and its ingestion, and of racing revocations
 	XYD_CAMPAIGN=long $(BIN)/python -m pytest tests/integration/test_enclave_kill.py \

@@ -5,6 +5,7 @@ whose public grid holds every model's cut points. What a bank decrypts is the li
 whole points, otherwise within the rounding that the plan declares.
 """
 
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -60,8 +61,8 @@ DEEP: Final = {
     "xgboost trees": ("xgboost/depth3.json", "xgboost/depth3_scores.parquet", "depth3"),
     "lightgbm trees": ("lightgbm/leaves6.txt", "lightgbm/deep_scores.parquet", "leaves6"),
 }
-"""Trees over several features; a hundred companies are enough at their price."""
-DEEP_ROWS: Final = 100
+"""Trees over several features; a hundred companies, and a thousand in the long campaign, for they cost more."""
+DEEP_ROWS: Final = 1000 if os.environ.get("XYD_CAMPAIGN") == "long" else 100
 END: Final = int(time.time()) + 60 * DAY_SECONDS
 """Of the loans that are looked after: what allows an enterprise more than ten assessments."""
 
@@ -223,7 +224,7 @@ def _grants(deployment: Deployment, asking: RawBank, catalogue: Catalogue, count
     return tokens
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", [*FILES, *LIVE, *DEEP])
 def test_a_thousand_decrypted_scores_are_the_librarys_own(bank: Bank, name: str) -> None:
     source = bank.sources[name]

@@ -14,9 +14,9 @@ T = TypeVar("T")
 SEALING: dict[str, str | int] = {"seal_interval_seconds": 1}
 
 
-def until(look: Callable[[], T | None]) -> T:
+def until(look: Callable[[], T | None], seconds: int = 30) -> T:
     """What `look` finds, once it finds something."""
-    for _ in range(100):
+    for _ in range(10 * seconds):
         if found := look():
             return found
         time.sleep(0.1)
