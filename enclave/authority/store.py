@@ -5,7 +5,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
@@ -84,7 +84,6 @@ class _Statements(NamedTuple):
 
 _TRANSACTION: Final = _Statements("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
 _SAVEPOINT: Final = _Statements("SAVEPOINT work", "RELEASE work", ("ROLLBACK TO work", "RELEASE work"))
-_MOST_TOGETHER: Final = 64
 
 
 @contextmanager
@@ -130,7 +129,10 @@ class Store:
     fails, and nobody hears of any before all are on disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, together: int = 64) -> None:
+        """`together`: most works in one commit. 1 for a process beside the one that charges: its works then hold the
+        lock of the database no longer than their own transactions do."""
+        self._together_most = together
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="authority")
         self._waiting: deque[_Work] = deque()
         self._connection: sqlite3.Connection = self._executor.submit(_open, path).result()
@@ -152,7 +154,7 @@ class Store:
 
     def _turn(self) -> None:
         """There is a turn for every work, so none is left over; most find theirs done by an earlier one."""
-        works = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MOST_TOGETHER))]
+        works = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._together_most))]
         works = [work for work in works if work.future.set_running_or_notify_cancel()]
         if len(works) > 1:
             self._together(works)
@@ -173,8 +175,9 @@ class Store:
                         raise
             self._connection.execute(_TRANSACTION.keep)
         except BaseException as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
             for work in works:
                 work.future.set_exception(error)
             return

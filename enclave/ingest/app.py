@@ -79,7 +79,7 @@ def build_desk(
     """Objections, over the authority's database, which the scoring process has open too. Raises `ValueError` for an
     unknown rule of deadlines."""
     return DepartmentDesk(
-        Store(settings.data_dir / "authority.sqlite"),
+        Store(settings.data_dir / "authority.sqlite", together=1),
         Addressee(parse_enclave_id(settings.enclave_id), catalogue),
         environment or SoftwareEnvironment(settings.sealing_key),
         departments_of(settings),

@@ -192,7 +192,7 @@ WRONG: Final[dict[str, Any]] = {
     "charged_at": NOW + 3600,
     "answers": (AnswerDigest("", "ff" * 32),),
 }
-FREE: Final = {"assessment_id", "snapshot", "request"}
+FREE: Final = {"assessment_id", "snapshot", "revision", "request"}
 """Members a question cannot predict; `request` decides about repeats instead."""
 
 

@@ -101,7 +101,7 @@ def test_what_somebody_else_made_is_refused(session: Session, make: Make) -> Non
         make(signer=OTHER_SIGNER, enclave=parse_enclave_id("enclave-b")),
         make(bank=parse_bank_id("bank-b")),
         make(reader=OpeningKey.generate()),
-        make(made_at=NOW + 600),
+        make(made_at=NOW + 86_400),
         [make()[0][:-4]],
         ["x.y.z"],
     ):
@@ -137,7 +137,7 @@ def test_an_alert_is_opened_and_a_gap_is_noticed(session: Session) -> None:
         sealed(ALERT, session, alert_id="b" * 32),
         sealed(replace(ALERT, bank=parse_bank_id("bank-b")), session),
         sealed(replace(ALERT, enclave=parse_enclave_id("enclave-b")), session),
-        sealed(replace(ALERT, made_at=NOW + 600), session),
+        sealed(replace(ALERT, made_at=NOW + 86_400), session),
         sealed(ALERT, session, sealed="x"),
     ):
         with pytest.raises(VerificationError):

