@@ -69,7 +69,7 @@ log: .venv/complete     ## The long campaign of the transparency log: a proof of
 bench: setup           ## Benchmarks, always beside a rival or a plaintext twin in the same run
 	$(BIN)/python -m tests.load.bench
 
-bench-records: setup   ## Records a second of every stage and peak memory, two sizes; XYD_BENCH_RECORDS=100000 XYD_BENCH_MONTHS=92 is 50 million
+bench-records: setup   ## Records a second of every stage and peak memory, two sizes; XYD_BENCH_RECORDS=100000 XYD_BENCH_MONTHS=96 is 50 million
 	$(BIN)/python -m tests.load.records
 
 agree: .venv/complete ## The long campaign of comparing: features with Spark and a slow reference, models with their own libraries

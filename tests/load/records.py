@@ -3,7 +3,7 @@
 Delivery over the wire is measured on one category's share, through the department's own program and the real process.
 Prints; asserts nothing. Every city is measured in a process of its own, so that its peak memory is its own.
 `XYD_BENCH_RECORDS` sets the enterprises of the larger city and `XYD_BENCH_MONTHS` how long its history is: 100 000 over
-92 months are 50 million records, as are 164 000 over 48.
+96 months are 50 million records, as are 164 000 over 48.
 """
 
 import json
